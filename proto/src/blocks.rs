@@ -1,0 +1,99 @@
+//! `blocks`: what `ipfs-shim` does with an IPFS daemon for the other boxes.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::{Cid, Seq},
+    interface::{attached_messages, interface, plain_messages},
+};
+
+/// The most bytes of blocks in one message.
+pub const BATCH_BYTES: usize = 2 * 1024 * 1024;
+
+/// Asks to put blocks into the IPFS daemon. Safe to repeat: a block is named by its content.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PutBlocks {
+    /// The id and the length in bytes of each block, in order.
+    pub blocks: Vec<(Cid, u32)>,
+    /// Their bytes, one after the other: at most [`BATCH_BYTES`].
+    #[serde(skip)]
+    pub bytes: Bytes,
+}
+
+/// Asks for one block.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GetBlock {
+    /// Its id.
+    pub cid: Cid,
+}
+
+/// A block's bytes, checked against its id.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BlockBytes {
+    /// At most 2 MiB.
+    #[serde(skip)]
+    pub bytes: Bytes,
+}
+
+/// Asks to keep a root and everything below it from garbage collection.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PinRoot {
+    /// The root, all of whose blocks have been put.
+    pub cid: Cid,
+}
+
+/// Asks to give a root up for garbage collection. Not pinned is no error.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UnpinRoot {
+    /// The root.
+    pub cid: Cid,
+}
+
+/// Asks how the IPFS daemon is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FindDaemon {}
+
+/// How the IPFS daemon is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DaemonState {
+    /// Whether it answered when it was asked last.
+    pub reachable: bool,
+    /// Its address.
+    pub rpc: String,
+    /// What it says it is.
+    pub version: Option<String>,
+    /// The root that is pinned now.
+    pub published_root: Option<Cid>,
+    /// The newest arrival that it holds.
+    pub published_seq: Seq,
+    /// The newest arrival in the store.
+    pub stored_seq: Seq,
+}
+
+/// Why blocks were not moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum BlockError {
+    /// The daemon does not have the block.
+    #[error("the IPFS daemon does not have this block")]
+    NotFound,
+    /// The daemon cannot be reached.
+    #[error("the IPFS daemon does not answer ({0}); it is being restarted, ask again in a few seconds")]
+    DaemonDown(String),
+    /// The block is not what its id says, is too large, or the daemon said no.
+    #[error("refused: {0}")]
+    Refused(String),
+}
+
+plain_messages!(GetBlock, PinRoot, UnpinRoot, FindDaemon, DaemonState);
+attached_messages!(PutBlocks: bytes, BlockBytes: bytes);
+
+interface! {
+    /// Blocks: asked by `http-front`, `ingest-server`, `sync-agent` and the operator, answered by `ipfs-shim`.
+    Blocks = "blocks", version 1:
+    1 => PutBlocks  -> Result<(), BlockError>,          retry Safe;
+    2 => GetBlock   -> Result<BlockBytes, BlockError>,  retry Safe;
+    3 => PinRoot    -> Result<(), BlockError>,          retry Safe;
+    4 => UnpinRoot  -> Result<(), BlockError>,          retry Safe;
+    5 => FindDaemon -> Result<DaemonState, BlockError>, retry Safe;
+}

@@ -1,0 +1,326 @@
+//! `rookery.toml`: one file, `[common]` and a section per box. An empty or absent file is a valid system.
+//!
+//! Every key has its unit in its name. An unknown key or section is an error that names the line and the allowed keys.
+
+use std::{net::SocketAddr, num::NonZero, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// The default configuration with an explanation of every key: `supervisor config default`.
+pub const DEFAULT_TOML: &str = include_str!("default.toml");
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Rookery {
+    /// What all boxes share.
+    pub common: Common,
+    /// The process manager.
+    pub supervisor: Supervisor,
+    /// The web.
+    pub http_front: HttpFront,
+    /// The read path.
+    pub get_worker: GetWorker,
+    /// The write path.
+    pub post_worker: PostWorker,
+    /// The comment store, opened by several boxes.
+    pub comment_store: CommentStore,
+    /// Which IPFS daemon.
+    pub ipfs: Ipfs,
+    /// The box that talks to it.
+    pub ipfs_shim: IpfsShim,
+    /// The embedded one.
+    pub ipfs_node: IpfsNode,
+    /// Other servers.
+    pub sync_agent: SyncAgent,
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// Not TOML, or not ours. The text has line, column, the line itself and what was expected.
+    #[error("{0}")]
+    Parse(String),
+    /// Well-formed, but impossible.
+    #[error("[{section}] {key} = {found}: expected {expected}")]
+    Value {
+        /// The section.
+        section: &'static str,
+        /// The key.
+        key: &'static str,
+        /// What stood there.
+        found: String,
+        /// What would be right.
+        expected: &'static str,
+    },
+}
+
+impl Rookery {
+    /// Reads a file's text.
+    ///
+    /// # Errors
+    ///
+    /// With the line, what stood there and what was expected.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let all: Self = toml::from_str(text).map_err(|e| ConfigError::Parse(e.to_string().trim_end().to_owned()))?;
+        all.check()?;
+        Ok(all)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let (soft, hard) = (self.ipfs.memory_soft_mib, self.ipfs.memory_hard_mib);
+        if let (Some(soft), Some(hard)) = (soft, hard)
+            && soft > hard
+        {
+            return Err(ConfigError::Value {
+                section: "ipfs",
+                key: "memory_soft_mib",
+                found: soft.to_string(),
+                expected: "at most memory_hard_mib",
+            });
+        }
+        match self.post_worker.comment_bytes {
+            64..=524_288 => Ok(()),
+            other => Err(ConfigError::Value {
+                section: "post-worker",
+                key: "comment_bytes",
+                found: other.to_string(),
+                expected: "64 to 524288",
+            }),
+        }
+    }
+}
+
+macro_rules! section {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty = $default:expr,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct $name {
+            $($(#[$field_doc])* pub $field: $kind,)*
+        }
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: $default,)* }
+            }
+        }
+    };
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], port))
+}
+
+fn non_zero<T: TryInto<NonZero<u16>>>(count: T) -> NonZero<u16> {
+    count.try_into().unwrap_or(NonZero::<u16>::MIN)
+}
+
+section! {
+    /// `[common]`.
+    Common {
+        /// Where everything that must survive is kept. Default: `$XDG_DATA_HOME/rookery`, else `~/.local/share/rookery`.
+        data_dir: Option<PathBuf> = None,
+        /// Where sockets and locks are, mode 0700, at most 80 bytes long. Default: `$XDG_RUNTIME_DIR/rookery`, else
+        /// `run` beside the data.
+        runtime_dir: Option<PathBuf> = None,
+        /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter like `info,http_front=debug`.
+        log: String = "info".to_owned(),
+    }
+}
+
+section! {
+    /// `[supervisor]`.
+    Supervisor {
+        /// How long a box may take to drain before it is killed.
+        stop_wait_ms: u64 = 10_000,
+        /// How long a box may take to become ready before it is killed and started again.
+        start_wait_ms: u64 = 60_000,
+        /// A box that has been silent for so long is hung.
+        heartbeat_wait_ms: u64 = 10_000,
+        /// The first restart is at once; the next waits a random time of at most this, which then doubles.
+        restart_base_ms: u64 = 50,
+        /// The longest that a restart waits.
+        restart_cap_ms: u64 = 10_000,
+        /// After so long without a death the next restart is at once again.
+        stable_ms: u64 = 10_000,
+        /// So many deaths within `deaths_period_ms` and the box is held.
+        deaths_limit: u32 = 20,
+        /// See `deaths_limit`.
+        deaths_period_ms: u64 = 60_000,
+        /// A held box is tried again after this pause.
+        hold_pause_ms: u64 = 30_000,
+        /// A log file is rotated before it grows past this.
+        log_bytes: u64 = 4 * 1024 * 1024,
+        /// So many log files are kept per instance.
+        log_files: u32 = 3,
+        /// How often the memory of the IPFS daemon is sampled.
+        memory_sample_ms: u64 = 2_000,
+    }
+}
+
+section! {
+    /// `[http-front]`.
+    HttpFront {
+        /// Where the web is served. Port 0: any free one, shown by `supervisor status`.
+        listen: SocketAddr = loopback(8780),
+        /// How long a client may take to send its header.
+        header_wait_ms: u64 = 10_000,
+        /// How long a client may take to send its body.
+        body_wait_ms: u64 = 30_000,
+        /// How long a client may take to accept more of an answer.
+        send_wait_ms: u64 = 30_000,
+        /// How long an idle connection is kept.
+        idle_wait_ms: u64 = 75_000,
+        /// The most bytes of a request's header.
+        header_bytes: u32 = 16_384,
+        /// The most connections at a time.
+        connections: u32 = 16_384,
+        /// How long an answer of a worker is waited for.
+        answer_wait_ms: u64 = 10_000,
+    }
+}
+
+section! {
+    /// `[get-worker]`.
+    GetWorker {
+        /// How many of them run.
+        instances: NonZero<u16> = non_zero(2),
+    }
+}
+
+/// What happens to a comment without a signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unsigned {
+    /// It is kept.
+    Accept,
+    /// It is refused.
+    Refuse,
+}
+
+section! {
+    /// `[post-worker]`.
+    PostWorker {
+        /// Whether comments without a signature are kept.
+        unsigned: Unsigned = Unsigned::Accept,
+        /// The most bytes of a comment, headers included.
+        comment_bytes: u32 = 16_384,
+        /// The most comments in one commit.
+        group_comments: u16 = 1_024,
+    }
+}
+
+section! {
+    /// `[comment-store]`.
+    CommentStore {
+        /// The address space that is reserved for it; a sparse file, so this costs no disk.
+        map_gib: u32 = 1_024,
+        /// Nothing more is written when the volume has less than this left.
+        reserve_mib: u32 = 64,
+        /// Superseded folders are kept so long, for those who were just told their CID.
+        folder_history_s: u32 = 900,
+    }
+}
+
+/// Which program is the IPFS daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IpfsDaemon {
+    /// `ipfs-node`, ours.
+    Embedded,
+}
+
+section! {
+    /// `[ipfs]`.
+    Ipfs {
+        /// Which program is the IPFS daemon.
+        daemon: IpfsDaemon = IpfsDaemon::Embedded,
+        /// Above this much anonymous memory it is drained and recycled. Default: an eighth of the machine's.
+        memory_soft_mib: Option<u64> = None,
+        /// Above this much it is killed. Default: a quarter of the machine's.
+        memory_hard_mib: Option<u64> = None,
+    }
+}
+
+section! {
+    /// `[ipfs-shim]`.
+    IpfsShim {
+        /// What has arrived is published at most so often.
+        publish_every_ms: u64 = 1_000,
+        /// Roots of the past are kept pinned so long.
+        keep_roots_s: u64 = 86_400,
+        /// How long the IPFS daemon may take to answer.
+        answer_wait_ms: u64 = 30_000,
+    }
+}
+
+section! {
+    /// `[ipfs-node]`.
+    IpfsNode {
+        /// Where Kubo's RPC is served. Port 0: any free one.
+        rpc_listen: SocketAddr = loopback(5001),
+        /// Where blocks are served to those who trust nobody. Port 0: any free one.
+        gateway_listen: SocketAddr = loopback(8781),
+        /// `repo/gc` runs by itself when more than this is stored; 0 for never.
+        storage_max_gib: u64 = 64,
+        /// The origins beside the node's own whose pages may call the RPC.
+        rpc_allow_origins: Vec<String> = Vec::new(),
+    }
+}
+
+section! {
+    /// `[sync-agent]`.
+    SyncAgent {
+        /// Whether it runs.
+        enabled: bool = false,
+        /// Servers to copy from, by the address of their `http-front`: `http://192.0.2.1:8780`.
+        peers: Vec<String> = Vec::new(),
+        /// How often a peer is asked what is new.
+        poll_every_ms: u64 = 5_000,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_is_a_valid_system() {
+        assert_eq!(Rookery::parse(""), Ok(Rookery::default()));
+    }
+
+    #[test]
+    fn the_documented_default_is_the_default() {
+        assert_eq!(Rookery::parse(DEFAULT_TOML).map_err(|e| e.to_string()), Ok(Rookery::default()));
+    }
+
+    #[test]
+    fn the_documented_default_names_every_key() {
+        let all = toml::Table::try_from(Rookery::default()).unwrap();
+        let optional = ["data_dir", "runtime_dir", "memory_soft_mib", "memory_hard_mib"];
+        let keys = all.values().flat_map(|section| section.as_table().unwrap().keys());
+        for key in keys.map(String::as_str).chain(optional) {
+            let named = DEFAULT_TOML.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{key} =")));
+            assert!(named, "{key} is not explained");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_with_its_line_and_the_allowed_keys() {
+        let error = Rookery::parse("[get-worker]\ninstances = 3\ninstnces = 4\n").unwrap_err().to_string();
+        assert!(error.contains("line 3"), "{error}");
+        assert!(error.contains("instnces") && error.contains("`instances`"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_section_is_an_error() {
+        let error = Rookery::parse("[get_worker]\n").unwrap_err().to_string();
+        assert!(error.contains("get_worker") && error.contains("get-worker"), "{error}");
+    }
+
+    #[test]
+    fn limits_that_contradict_each_other_are_an_error() {
+        let error = Rookery::parse("[ipfs]\nmemory_soft_mib = 2\nmemory_hard_mib = 1\n").unwrap_err();
+        assert_eq!(error.to_string(), "[ipfs] memory_soft_mib = 2: expected at most memory_hard_mib");
+    }
+}

@@ -1,0 +1,26 @@
+//! `proto`: the vocabulary that every box shares. Data only: no socket, no file, no clock, no runtime.
+//!
+//! * [`ids`]: what things are called: topics, comments, sequence numbers, CIDs.
+//! * [`record`]: a comment as bytes that stay readable for ever, and what its signature covers.
+//! * [`threads`], [`posts`], [`blocks`]: the questions that boxes ask each other, with their replies.
+//! * [`wiring`]: the boxes, and who may ask whom.
+//! * [`bus`]: the envelope a message travels in between two boxes of one host.
+//! * [`supervision`]: what a box tells the supervisor, and what the supervisor tells the operator.
+//! * [`config`]: `rookery.toml`, every section of it.
+
+pub mod blocks;
+pub mod bus;
+pub mod config;
+pub mod ids;
+pub mod interface;
+pub mod posts;
+pub mod supervision;
+pub mod threads;
+pub mod wiring;
+
+pub use blocks::Blocks;
+pub use ids::{AnyId, Cid, CommentId, Epoch, LegacyId, RequestId, Seq, Topic};
+pub use interface::{Answer, AnsweredBy, Asked, Interface, Message, Question, Retry};
+pub use posts::Posts;
+pub use threads::Threads;
+pub use wiring::{Asks, BoxKind, Serves};

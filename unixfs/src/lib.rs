@@ -1,0 +1,34 @@
+//! Files and folders as IPFS DAGs, and back: CID, DAG-PB, UnixFS, HAMT folders, CAR.
+//!
+//! A library of layer 1: asked by `comment-store`, `post-worker`, `ipfs-node` and `ipfs-shim`; asks no other
+//! crate of the workspace. It is sans I/O: no socket, file, clock or runtime. Blocks go out through a
+//! [`Sink`] and come in through `supply`, so every caller decides where they live.
+//!
+//! The ways in:
+//! - a file: [`FileBuilder`], or its parts [`Chunker`], [`leaf`] and [`Layout`] when many threads hash;
+//! - a folder at once: [`dir::build`]; a folder that changes: [`folder::apply`];
+//! - any block: [`dag_pb`], [`UnixFs`], [`links`].
+
+mod block;
+pub mod dag_pb;
+pub mod dir;
+mod file;
+mod fsnode;
+mod hamt;
+mod murmur3;
+mod options;
+mod sink;
+mod wire;
+
+pub mod varint;
+
+pub use block::{
+    Block, CODEC_DAG_CBOR, CODEC_DAG_PB, CODEC_RAW, Link, Node, VerifyError, cid_dag_pb, cid_raw, verify,
+};
+pub use cid::{Cid, Version};
+pub use dir::Entry;
+pub use file::{Chunker, FileBuilder, Layout, leaf, leaf_node, leaves};
+pub use fsnode::{Kind, Mtime, UnixFs, UnixFsError};
+pub use hamt::{HamtError, ShardPath};
+pub use options::{ChunkBytes, Fanout, HamtRule, ImportOptions, Leaves, MaxLinks, OptionsError, Profile, SizeEstimate};
+pub use sink::{HashOnly, Sink};
