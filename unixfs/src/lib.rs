@@ -23,9 +23,10 @@ mod wire;
 pub mod varint;
 
 pub use block::{
-    Block, CODEC_DAG_CBOR, CODEC_DAG_PB, CODEC_RAW, Link, Node, VerifyError, cid_dag_pb, cid_raw, verify,
+    Block, CODEC_DAG_CBOR, CODEC_DAG_PB, CODEC_RAW, Link, Node, VerifyError, cid_dag_pb, cid_raw, inline_block, verify,
 };
 pub use cid::{Cid, Version};
+pub use dag_pb::symlink;
 pub use dir::Entry;
 pub use file::{Chunker, FileBuilder, Layout, leaf, leaf_node, leaves};
 pub use fsnode::{Kind, Mtime, UnixFs, UnixFsError};

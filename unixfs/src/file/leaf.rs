@@ -1,0 +1,112 @@
+//! Chunks to leaf blocks: pure, so that any thread may do it.
+
+use crate::block::cid_of_parts;
+use crate::wire;
+use crate::{Block, CODEC_DAG_PB, CODEC_RAW, ImportOptions, Leaves, Node, Version};
+use bytes::Bytes;
+use std::num::NonZero;
+use std::thread;
+
+/// The leaf that holds `chunk`: its block, and what the layout needs to know of it.
+#[must_use]
+pub fn leaf(options: &ImportOptions, chunk: Bytes) -> (Block, Node) {
+    let node = leaf_node(options, &chunk);
+    let bytes = match options.leaves {
+        Leaves::Raw => chunk,
+        Leaves::DagPb => Frame::around(chunk.len()).wrap(&chunk),
+    };
+    (Block { cid: node.cid, bytes }, node)
+}
+
+/// As [`leaf`] without the block: nothing is copied.
+#[must_use]
+pub fn leaf_node(options: &ImportOptions, chunk: &[u8]) -> Node {
+    let file_bytes = chunk.len() as u64;
+    match options.leaves {
+        Leaves::Raw => Node { cid: cid_of_parts(Version::V1, CODEC_RAW, &[chunk]), tsize: file_bytes, file_bytes },
+        Leaves::DagPb => {
+            let frame = Frame::around(chunk.len());
+            let cid = cid_of_parts(options.cid_version, CODEC_DAG_PB, &[&frame.head, chunk, &frame.tail]);
+            Node { cid, tsize: file_bytes + frame.bytes(), file_bytes }
+        }
+    }
+}
+
+/// As [`leaf`] for many chunks at once, in their order, on as many threads as the machine has processors.
+#[must_use]
+pub fn leaves(options: &ImportOptions, chunks: Vec<Bytes>) -> Vec<(Block, Node)> {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(chunks.len()).max(1);
+    let share = chunks.len().div_ceil(threads);
+    if threads == 1 {
+        return chunks.into_iter().map(|chunk| leaf(options, chunk)).collect();
+    }
+    thread::scope(|scope| {
+        let (mine, others) = chunks.split_at(share);
+        let hash = |part: &[Bytes]| part.iter().map(|chunk| leaf(options, chunk.clone())).collect::<Vec<_>>();
+        let hired: Vec<_> = others.chunks(share).map(|part| scope.spawn(move || hash(part))).collect();
+        let mut done = hash(mine);
+        for thread in hired {
+            done.extend(thread.join().expect("hashing does not panic"));
+        }
+        done
+    })
+}
+
+/// What stands before and after the bytes of a file in a leaf that is DAG-PB.
+struct Frame {
+    head: Vec<u8>,
+    tail: Vec<u8>,
+}
+
+impl Frame {
+    fn around(chunk_bytes: usize) -> Self {
+        let file_bytes = chunk_bytes as u64;
+        let content_bytes = if chunk_bytes == 0 { 0 } else { wire::bytes_field_bytes(chunk_bytes) };
+        let mut head = Vec::with_capacity(16);
+        wire::put_bytes_head(&mut head, 1, 2 + content_bytes + wire::varint_field_bytes(file_bytes));
+        wire::put_varint(&mut head, 1, 2);
+        if chunk_bytes > 0 {
+            wire::put_bytes_head(&mut head, 2, chunk_bytes);
+        }
+        let mut tail = Vec::with_capacity(8);
+        wire::put_varint(&mut tail, 3, file_bytes);
+        Self { head, tail }
+    }
+
+    fn bytes(&self) -> u64 {
+        (self.head.len() + self.tail.len()) as u64
+    }
+
+    fn wrap(&self, chunk: &[u8]) -> Bytes {
+        [&self.head, chunk, &self.tail].concat().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dag_pb::PbNode;
+    use crate::{Profile, UnixFs};
+
+    #[test]
+    fn a_wrapped_leaf_is_a_dag_pb_node_with_a_unixfs_file() {
+        for text in ["", "x", "hello world"] {
+            let chunk = Bytes::from_static(text.as_bytes());
+            let (block, node) = leaf(&Profile::V0_2015.into(), chunk.clone());
+            let content = UnixFs::file(chunk).encode().into();
+            assert_eq!(block.bytes, PbNode { links: vec![], content: Some(content) }.encode());
+            assert_eq!((node.tsize, node.file_bytes), (block.bytes.len() as u64, text.len() as u64));
+        }
+    }
+
+    #[test]
+    fn many_threads_give_the_same_leaves_in_the_same_order() {
+        for profile in [Profile::V0_2015, Profile::V1_2025] {
+            for count in [0u8, 1, 2, 7] {
+                let chunks: Vec<Bytes> = (0..count).map(|n| vec![n; 10].into()).collect();
+                let one_by_one: Vec<_> = chunks.iter().map(|chunk| leaf(&profile.into(), chunk.clone())).collect();
+                assert_eq!(leaves(&profile.into(), chunks), one_by_one);
+            }
+        }
+    }
+}
