@@ -1,6 +1,9 @@
 //! The wish that a box should end: SIGTERM or SIGINT, seen by everything that waits.
 
-use tokio::sync::watch;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
 
 /// Sees whether the box was asked to stop. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -15,6 +18,26 @@ pub struct StopSender(watch::Sender<bool>);
 pub fn channel() -> (StopSender, Stop) {
     let (sender, receiver) = watch::channel(false);
     (StopSender(sender), Stop(receiver))
+}
+
+/// Lets SIGTERM and SIGINT ask. Needs a tokio runtime.
+///
+/// # Errors
+///
+/// When the handlers cannot be set.
+pub fn listen_to_signals(sender: StopSender) -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        // Goes on for ever: the sender must live as long as the process, or its end would count as asking.
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => sender.ask(),
+                _ = interrupt.recv() => sender.ask(),
+            }
+        }
+    });
+    Ok(())
 }
 
 impl StopSender {
