@@ -2,7 +2,7 @@
 //!
 //! Asked by importers, and by `folder` when it crosses the threshold. Keeps nothing.
 
-use crate::hamt::{self, HamtError, NameHash, ShardPath, SlotLink};
+use crate::hamt::{self, NameHash, ShardPath, ShardSlot};
 use crate::{Block, HamtRule, ImportOptions, Kind, Link, Node, Sink, SizeEstimate, UnixFs, cid_dag_pb, dag_pb};
 use bytes::Bytes;
 use thiserror::Error;
@@ -32,9 +32,9 @@ pub enum DirError<E> {
     /// Two entries of one name.
     #[error("two entries are named {0:?}: keep one of them")]
     Duplicate(Bytes),
-    /// Names that collide in the HAMT.
-    #[error("folder cannot be split into shards")]
-    Hamt(#[from] HamtError),
+    /// Two names of a folder that has to be split have the same 64-bit hash.
+    #[error("name {0:?} has the same hash as another name of the folder, which shards cannot hold: rename it")]
+    Collision(Bytes),
     /// The sink did not take a block.
     #[error("block of the folder could not be stored")]
     Sink(#[source] E),
@@ -52,7 +52,10 @@ pub fn build<S: Sink>(
 ) -> Result<Node, DirError<S::Error>> {
     entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     check(&entries)?;
-    let root = build_sorted(&entries, options, &mut |_, block| sink.put(block))?;
+    let root = build_sorted(&entries, options, &mut |_, block| sink.put(block)).map_err(|error| match error {
+        BuildError::Collision(name) => DirError::Collision(name),
+        BuildError::Put(error) => DirError::Sink(error),
+    })?;
     Ok(Node { cid: root.cid, tsize: root.tsize, file_bytes: 0 })
 }
 
@@ -79,22 +82,32 @@ fn check<E>(sorted: &[Entry]) -> Result<(), DirError<E>> {
     }
 }
 
+/// Why sorted entries are no folder.
+pub(crate) enum BuildError<E> {
+    Collision(Bytes),
+    Put(E),
+}
+
 /// Builds a folder of entries sorted by name; each block is handed over with its place.
 pub(crate) fn build_sorted<E>(
     sorted: &[Entry],
     options: &ImportOptions,
     put: &mut impl FnMut(ShardPath, Block) -> Result<(), E>,
-) -> Result<Link, DirError<E>> {
+) -> Result<Link, BuildError<E>> {
     // An empty shard does not exist, however low the threshold.
     if sorted.is_empty() || estimate(&options.hamt, sorted) <= options.hamt.threshold_bytes {
         let (block, link) = flat(sorted, options);
-        put(ShardPath::ROOT, block).map_err(DirError::Sink)?;
+        put(ShardPath::ROOT, block).map_err(BuildError::Put)?;
         return Ok(link);
     }
-    let mut hashed: Vec<_> = sorted.iter().map(|entry| (NameHash::of(&entry.name), entry)).collect();
+    let hash = |entry: &Entry| NameHash::of(&entry.name, options.hamt.fanout);
+    let mut hashed: Vec<_> = sorted.iter().map(|entry| (hash(entry), entry)).collect();
     // The order of the hashes is the order of the slots on every level: a shard is a run of this list.
-    hashed.sort_unstable_by_key(|(hash, _)| *hash);
-    build_shard(&hashed, ShardPath::ROOT, 0, options, put)
+    hashed.sort_by_key(|(hash, _)| *hash);
+    match hashed.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        Some(pair) => Err(BuildError::Collision(pair[1].1.name.clone())),
+        None => build_shard(&hashed, ShardPath::ROOT, 0, options, put).map_err(BuildError::Put),
+    }
 }
 
 /// A folder in one block.
@@ -107,27 +120,29 @@ pub(crate) fn flat(sorted: &[Entry], options: &ImportOptions) -> (Block, Link) {
     (Block { cid, bytes }, Link { cid, tsize })
 }
 
+/// Builds the shard of these names, at least two, all of different hashes; sub-shards go out before it.
 fn build_shard<E>(
     hashed: &[(NameHash, &Entry)],
     at: ShardPath,
     level: u32,
     options: &ImportOptions,
     put: &mut impl FnMut(ShardPath, Block) -> Result<(), E>,
-) -> Result<Link, DirError<E>> {
+) -> Result<Link, E> {
     let fanout = options.hamt.fanout;
-    // Deeper than the hash has bits: also the bound of this recursion.
-    hashed[0].0.slot(fanout, level)?;
-    let slot_of = |hash: NameHash| hash.slot(fanout, level).expect("checked for this level above");
+    let slot_of = |hash: NameHash| hash.slot(fanout, level).expect("different hashes part on the last level at least");
     let mut slots = Vec::new();
     for run in hashed.chunk_by(|a, b| slot_of(a.0) == slot_of(b.0)) {
         let slot = slot_of(run[0].0);
         slots.push(match run {
-            [(_, only)] => SlotLink { slot, name: &only.name, link: only.link },
-            _ => SlotLink { slot, name: b"", link: build_shard(run, at.child(fanout, slot), level + 1, options, put)? },
+            [(_, only)] => ShardSlot { slot, name: only.name.clone(), link: only.link },
+            _ => {
+                let link = build_shard(run, at.child(fanout, slot), level + 1, options, put)?;
+                ShardSlot { slot, name: Bytes::new(), link }
+            }
         });
     }
-    let (block, link) = hamt::shard(options, &slots);
-    put(at, block).map_err(DirError::Sink)?;
+    let (block, link) = hamt::shard_block(options, &slots);
+    put(at, block)?;
     Ok(link)
 }
 

@@ -3,8 +3,8 @@
 //! Asked by the importers (encode) and the readers (decode). Accepts what other makes write: fields in any
 //! order, unknown fields, packed sizes.
 
+use crate::varint;
 use crate::wire::{self, Field, Fields, Value, WireError};
-use crate::{OptionsError, varint};
 use bytes::Bytes;
 use thiserror::Error;
 
@@ -70,9 +70,6 @@ pub enum UnixFsError {
     /// A kind from the future.
     #[error("UnixFS kind {0} is unknown: newer software is needed to read it")]
     Kind(u64),
-    /// Shards of a shape that cannot be walked.
-    #[error("shard of a folder has an impossible shape: treat the block as damaged")]
-    Shard(#[source] OptionsError),
 }
 
 impl UnixFs {

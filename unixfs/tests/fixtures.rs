@@ -20,7 +20,7 @@ fn hash(options: ImportOptions, content: Bytes) -> String {
 
 fn folder(options: &ImportOptions, entries: Vec<Entry>) -> (Node, Vec<Block>) {
     let mut blocks = Vec::new();
-    (dir::build(entries, options, &mut blocks).unwrap(), blocks)
+    (dir::build(entries, options, &mut blocks).expect("entries of a fixture make a folder"), blocks)
 }
 
 #[test]
