@@ -231,7 +231,7 @@ impl<B: BoxKind> Boot<B> {
     {
         let runtime_dir = self.loaded.places.runtime_dir.clone();
         confine::private_dir(&runtime_dir)?;
-        let _lock = lock::take(runtime_dir.join(format!("{}.{}.lock", B::NAME, self.instance)))?;
+        let _lock = lock::take(&runtime_dir.join(format!("{}.{}.lock", B::NAME, self.instance)))?;
         stack::write_stacks_on_abort().or_fail("cannot set the handler of SIGABRT")?;
         confine::confine(self.secrets.get())?;
         tracing::debug!(needs = ?self.needs.borrow(), "confined");

@@ -4,7 +4,7 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Read as _, Seek as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
+    path::Path,
     thread,
     time::{Duration, Instant},
 };
@@ -28,12 +28,12 @@ pub struct Lock {
 /// # Errors
 ///
 /// Exit code 75 with the holder's process id when it does not end; exit code 1 when the file cannot be made.
-pub fn take(path: PathBuf) -> Result<Lock, Failure> {
+pub fn take(path: &Path) -> Result<Lock, Failure> {
     let end = Instant::now() + WAIT;
     loop {
-        match try_take(&path)? {
+        match try_take(path)? {
             Some(lock) => return Ok(lock),
-            None if Instant::now() >= end => return Err(held(&path)),
+            None if Instant::now() >= end => return Err(held(path)),
             None => thread::sleep(BETWEEN_TRIES),
         }
     }
