@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ids::{AnyId, Cid, CommentId, LegacyId, Seq, Topic},
+    ids::{AnyId, Cid, CommentId, Epoch, LegacyId, Seq, Topic},
     interface::{attached_messages, interface, plain_messages},
 };
 
@@ -116,6 +116,39 @@ pub struct FolderFiles {
     pub blobs: Bytes,
 }
 
+/// Asks what has arrived, in the order of arrival: what another server follows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReadChanges {
+    /// Only what arrived after this one.
+    pub after: Seq,
+    /// At most so many, 1 to [`PAGE_LIMIT`].
+    pub limit: u16,
+}
+
+/// One arrival. A comment that was deleted meanwhile is left out, so the numbers may have gaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Its place.
+    pub seq: Seq,
+    /// Its page.
+    pub topic: Topic,
+    /// Its id.
+    pub id: CommentId,
+}
+
+/// Some arrivals.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Changes {
+    /// The life of the arrival log that the numbers belong to.
+    pub epoch: Epoch,
+    /// The newest arrival of the whole store.
+    pub last_seq: Seq,
+    /// Where to go on: everything up to and including this one has been told.
+    pub told_seq: Seq,
+    /// In the order of arrival.
+    pub changes: Vec<Change>,
+}
+
 /// Why a read was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum ReadError {
@@ -130,7 +163,18 @@ pub enum ReadError {
     Store(String),
 }
 
-plain_messages!(ReadThread, CountComments, FindFolder, FindRoot, ReadComment, ListTopics, TopicList, ReadFolder);
+plain_messages!(
+    ReadThread,
+    CountComments,
+    FindFolder,
+    FindRoot,
+    ReadComment,
+    ListTopics,
+    TopicList,
+    ReadFolder,
+    ReadChanges,
+    Changes
+);
 attached_messages!(ThreadPage: json, CommentBlob: blob, FolderFiles: blobs);
 
 interface! {
@@ -143,4 +187,5 @@ interface! {
     5 => ReadComment   -> Result<CommentBlob, ReadError>, retry Safe;
     6 => ListTopics    -> Result<TopicList, ReadError>,   retry Safe;
     7 => ReadFolder    -> Result<FolderFiles, ReadError>, retry Safe;
+    8 => ReadChanges   -> Result<Changes, ReadError>,     retry Safe;
 }
