@@ -14,7 +14,7 @@ pub const CODEC_DAG_PB: u64 = 0x70;
 /// Codec of a block that is a DAG-CBOR node.
 pub const CODEC_DAG_CBOR: u64 = 0x71;
 
-const SHA2_256: u64 = 0x12;
+pub(crate) const SHA2_256: u64 = 0x12;
 const IDENTITY: u64 = 0x00;
 
 /// A block with the name it goes by.

@@ -7,9 +7,14 @@
 //! The ways in:
 //! - a file: [`FileBuilder`], or its parts [`Chunker`], [`leaf`] and [`Layout`] when many threads hash;
 //! - a folder at once: [`dir::build`]; a folder that changes: [`folder::apply`];
-//! - any block: [`dag_pb`], [`UnixFs`], [`links`].
+//! - back: [`FileReader`], [`DirReader`], [`Resolver`] and [`DagReader`], all driven by [`Reader`];
+//! - archives: [`car`];
+//! - any block: [`Item::read`], [`links`], and below them [`dag_pb`] and [`UnixFs`].
 
 mod block;
+pub mod car;
+mod cbor;
+mod cid_set;
 pub mod dag_pb;
 pub mod dir;
 mod file;
@@ -17,8 +22,10 @@ pub mod folder;
 mod fsnode;
 mod hamt;
 mod item;
+mod links;
 mod murmur3;
 mod options;
+mod read;
 mod sink;
 mod wire;
 
@@ -27,12 +34,16 @@ pub mod varint;
 pub use block::{
     Block, CODEC_DAG_CBOR, CODEC_DAG_PB, CODEC_RAW, Link, Node, VerifyError, cid_dag_pb, cid_raw, inline_block, verify,
 };
+pub use cbor::CborError;
 pub use cid::{Cid, Version};
+pub use cid_set::CidSet;
 pub use dag_pb::symlink;
 pub use dir::Entry;
 pub use file::{Chunker, FileBuilder, Layout, leaf, leaf_node, leaves};
 pub use fsnode::{Kind, Mtime, UnixFs, UnixFsError};
 pub use hamt::{Shard, ShardError, ShardPath, ShardSlot};
 pub use item::{FileNode, FilePart, Item, ItemError};
+pub use links::{LinksError, links};
 pub use options::{ChunkBytes, Fanout, HamtRule, ImportOptions, Leaves, MaxLinks, OptionsError, Profile, SizeEstimate};
+pub use read::{ByteRange, DagReader, DirReader, FileReader, ReadError, Reader, Resolved, Resolver, Step, segments};
 pub use sink::{HashOnly, Sink};
