@@ -1,0 +1,298 @@
+//! The block store: append-only segments, an index that says what counts, and the roots that keep blocks alive.
+//!
+//! Asked by every part of the node, on any thread. Keeps `segments/*.blocks`, `index/` (LMDB), `FORMAT` and `LOCK`
+//! under the repository.
+//!
+//! What was acknowledged survives: a session's blocks are synced to their segments, then the index commits them
+//! together with the roots that need them, then [`Session::commit`] returns. Whoever waits at that moment shares one
+//! commit. Bytes after the committed end of a segment were never acknowledged and are cut off at the next start.
+
+mod collect;
+mod commit;
+mod compact;
+mod error;
+mod index;
+mod lock;
+mod mark;
+mod record;
+mod roots;
+mod segment;
+mod session;
+mod state;
+mod verify;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+};
+
+use bytes::Bytes;
+use unixfs::Cid;
+
+pub use collect::{Collected, Protection};
+pub use error::{OpenError, StoreError};
+pub use record::Key;
+pub use roots::{Pin, PinKind, RootChange};
+pub use session::{PutOutcome, Session};
+pub use verify::Fault;
+
+use collect::Collection;
+use commit::Committer;
+use index::Index;
+use segment::Segments;
+use state::State;
+
+const FORMAT: &str = "rookery blocks 1\n";
+
+/// Sizes that tests make small.
+#[derive(Debug, Clone, Copy)]
+pub struct StoreOptions {
+    /// A segment grows to about this.
+    pub segment_bytes: u64,
+    /// Bytes that may wait for a commit before one starts by itself: writing to disk begins early.
+    pub early_bytes: u64,
+    /// Bytes that may wait before a writer has to wait too.
+    pub waiting_bytes: u64,
+    /// Blocks that may wait before a writer has to wait too.
+    pub waiting_blocks: usize,
+    /// Nothing is written when the volume has less than this left, so that there is room to delete.
+    pub reserve_bytes: u64,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self {
+            segment_bytes: 256 << 20,
+            early_bytes: 32 << 20,
+            waiting_bytes: 128 << 20,
+            waiting_blocks: 32 << 10,
+            reserve_bytes: 64 << 20,
+        }
+    }
+}
+
+/// The store. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+    _committer: Arc<Committer>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    folder: PathBuf,
+    options: StoreOptions,
+    index: Index,
+    segments: Segments,
+    state: State,
+    collection: Collection,
+    _lock: lock::Lock,
+}
+
+/// How much there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Size {
+    /// Blocks in the index.
+    pub blocks: u64,
+    /// Bytes of the segments.
+    pub disk_bytes: u64,
+    /// Of those, bytes of blocks that are in the index.
+    pub live_bytes: u64,
+}
+
+impl Store {
+    /// Opens the store in `folder`, or makes an empty one.
+    ///
+    /// # Errors
+    ///
+    /// `Locked` when another process has it; `Format` and `Damaged` when it is not what this version can read, and
+    /// nothing was changed then; `Index` and `Io` when the disk refuses.
+    pub fn open(folder: &Path, options: StoreOptions) -> Result<Self, OpenError> {
+        let at = |cause| OpenError::Io { path: folder.to_owned(), cause };
+        fs::create_dir_all(folder).map_err(at)?;
+        let lock = lock::take(&folder.join("LOCK"))?;
+        check_format(folder)?;
+        let index_folder = folder.join("index");
+        let in_index = |cause| OpenError::Index { path: index_folder.clone(), cause };
+        let index = Index::open(&index_folder).map_err(in_index)?;
+        let ends = index.segment_rows().map_err(in_index)?.into_iter().map(|(id, row)| (id, row.end)).collect();
+        let segments = Segments::open(folder.join("segments"), options.segment_bytes, &ends);
+        let segments = segments.map_err(|cause| damaged_or_io(folder, cause))?;
+        let state = State::new(index.generation().map_err(in_index)?);
+        let collection = Collection::default();
+        let folder = folder.to_owned();
+        let shared = Arc::new(Shared { folder, options, index, segments, state, collection, _lock: lock });
+        let committer =
+            Committer::start(&shared).map_err(|cause| OpenError::Io { path: shared.folder.clone(), cause })?;
+        Ok(Self { shared, _committer: Arc::new(committer) })
+    }
+
+    /// The bytes of a block; `None` when it is not here.
+    ///
+    /// # Errors
+    ///
+    /// `Read` when its record is not what the index says; `Index` when the index does not answer.
+    pub fn get(&self, cid: &Cid) -> Result<Option<Bytes>, StoreError> {
+        match unixfs::inline_block(cid) {
+            Some(bytes) => Ok(Some(bytes)),
+            None => self.shared.read(&Key::of(cid)),
+        }
+    }
+
+    /// The size of a block in bytes; `None` when it is not here.
+    ///
+    /// # Errors
+    ///
+    /// `Index` when the index does not answer.
+    pub fn size_of(&self, cid: &Cid) -> Result<Option<u32>, StoreError> {
+        if let Some(bytes) = unixfs::inline_block(cid) {
+            return Ok(u32::try_from(bytes.len()).ok());
+        }
+        Ok(self.shared.find(&Key::of(cid))?.map(|entry| entry.place.block_bytes))
+    }
+
+    /// Whether a block is here.
+    ///
+    /// # Errors
+    ///
+    /// `Index` when the index does not answer.
+    pub fn has(&self, cid: &Cid) -> Result<bool, StoreError> {
+        self.size_of(cid).map(|size| size.is_some())
+    }
+
+    /// Begins to write. No collection takes what this session puts, or finds there, while it is open.
+    #[must_use]
+    pub fn session(&self) -> Session {
+        Session::begin(Arc::clone(&self.shared))
+    }
+
+    /// How a CID is pinned by itself, if it is.
+    ///
+    /// # Errors
+    ///
+    /// `Index` when the index does not answer.
+    pub fn pin(&self, cid: &Cid) -> Result<Option<Pin>, StoreError> {
+        Ok(self.shared.index.pin(cid)?)
+    }
+
+    /// All pins, a page at a time, so that a slow reader holds nothing open.
+    pub fn pins(&self) -> impl Iterator<Item = Result<Pin, StoreError>> + '_ {
+        let mut page = Vec::new().into_iter();
+        let mut last = None;
+        let mut ended = false;
+        std::iter::from_fn(move || {
+            if page.len() == 0 && !ended {
+                match self.shared.index.pins_after(last.as_ref(), PAGE) {
+                    Ok(next) => page = next.into_iter(),
+                    Err(error) => {
+                        ended = true;
+                        return Some(Err(error.into()));
+                    }
+                }
+            }
+            let pin: Pin = page.next()?;
+            last = Some(pin.cid);
+            Some(Ok(pin))
+        })
+    }
+
+    /// The keys of all blocks, a page at a time, in their order.
+    pub fn keys(&self) -> impl Iterator<Item = Result<Key, StoreError>> + '_ {
+        let mut page = Vec::new().into_iter();
+        let mut last = None;
+        let mut ended = false;
+        std::iter::from_fn(move || {
+            if page.len() == 0 && !ended {
+                match self.shared.index.entries_after(last.as_ref(), PAGE) {
+                    Ok(next) => page = next.into_iter(),
+                    Err(error) => {
+                        ended = true;
+                        return Some(Err(error.into()));
+                    }
+                }
+            }
+            let (key, _) = page.next()?;
+            last = Some(key);
+            Some(Ok(key))
+        })
+    }
+
+    /// The root of the writable folder, once it was written to.
+    ///
+    /// # Errors
+    ///
+    /// `Index` when the index does not answer.
+    pub fn mfs_root(&self) -> Result<Option<Cid>, StoreError> {
+        Ok(self.shared.index.mfs_root()?)
+    }
+
+    /// How much there is.
+    ///
+    /// # Errors
+    ///
+    /// `Index` when the index does not answer.
+    pub fn size(&self) -> Result<Size, StoreError> {
+        let rows = self.shared.index.segment_rows()?;
+        let (disk_bytes, live_bytes) = rows.values().fold((0, 0), |sum, row| (sum.0 + row.end, sum.1 + row.live));
+        Ok(Size { blocks: self.shared.index.block_count()?, disk_bytes, live_bytes })
+    }
+
+    /// Where the repository is.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.shared.folder
+    }
+}
+
+/// Entries that are read from the index at a time.
+const PAGE: usize = 1024;
+/// A block may move between two looks at the index, but not so often.
+const READ_TRIES: usize = 8;
+
+impl Shared {
+    fn find(&self, key: &Key) -> Result<Option<index::Entry>, StoreError> {
+        // What waits for a commit first: it leaves there only after it is in the index.
+        if let Some(entry) = self.state.waiting(key) {
+            return Ok(Some(entry));
+        }
+        Ok(self.index.find(&*self.index.read()?, key)?)
+    }
+
+    fn read(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
+        for _ in 0..READ_TRIES {
+            let Some(entry) = self.find(key)? else { return Ok(None) };
+            // A segment that is gone was compacted: the index knows where its blocks are now.
+            let Some(segment) = self.segments.get(entry.place.segment) else {
+                thread::yield_now();
+                continue;
+            };
+            return segment.read(key, &entry.place).map(Some).map_err(StoreError::Read);
+        }
+        Err(StoreError::Read(io::Error::other(format!("block {key:?} stands in a segment that does not exist"))))
+    }
+}
+
+fn check_format(folder: &Path) -> Result<(), OpenError> {
+    let path = folder.join("FORMAT");
+    match fs::read_to_string(&path) {
+        Ok(found) if found == FORMAT => Ok(()),
+        Ok(found) => Err(OpenError::Format { path, found: found.trim().to_owned(), expected: FORMAT.trim_ascii() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::write(&path, FORMAT).map_err(|cause| OpenError::Io { path, cause })
+        }
+        Err(cause) => Err(OpenError::Io { path, cause }),
+    }
+}
+
+fn damaged_or_io(folder: &Path, cause: io::Error) -> OpenError {
+    let path = folder.to_owned();
+    match cause.kind() {
+        io::ErrorKind::InvalidData | io::ErrorKind::NotFound => OpenError::Damaged { path, cause },
+        _ => OpenError::Io { path, cause },
+    }
+}
