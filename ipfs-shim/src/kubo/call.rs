@@ -1,0 +1,87 @@
+//! One question to the daemon, before it is sent.
+
+use std::{fmt::Write as _, net::SocketAddr};
+
+use cid::Cid;
+use hyper::{
+    Request,
+    header::{CONTENT_TYPE, HOST, HeaderValue, TE, USER_AGENT},
+};
+
+use super::{
+    upload::{Files, Upload},
+    wait::{Progress, Work},
+};
+
+const AGENT: &str = concat!("rookery-ipfs-shim/", env!("CARGO_PKG_VERSION"));
+
+/// One question. Cheap to clone, so it can be asked again.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    pub(super) endpoint: &'static str,
+    pub(super) work: Work,
+    query: String,
+    files: Files,
+}
+
+impl Call {
+    pub(super) fn new(endpoint: &'static str, work: Work) -> Self {
+        Self { endpoint, work, query: String::new(), files: Files::default() }
+    }
+
+    pub(super) fn cid(self, cid: &Cid) -> Self {
+        self.pair("arg", &cid.to_string())
+    }
+
+    pub(super) fn option(self, name: &'static str, value: &'static str) -> Self {
+        self.pair(name, value)
+    }
+
+    /// The daemon answers from its own disk: it must not search the network for what it lacks, which may take for ever.
+    pub(super) fn offline(self) -> Self {
+        self.option("offline", "true")
+    }
+
+    pub(super) fn files(mut self, files: Files) -> Self {
+        self.files = files;
+        self
+    }
+
+    /// Names are ours and values are ours or CIDs: nothing needs escaping.
+    fn pair(mut self, name: &str, value: &str) -> Self {
+        let mark = if self.query.is_empty() { '?' } else { '&' };
+        write!(self.query, "{mark}{name}={value}").expect("a string takes all text");
+        self
+    }
+
+    pub(super) fn request(&self, rpc: SocketAddr, sent: Progress) -> Request<Upload> {
+        let upload = self.files.body(sent);
+        let mut request = Request::post(format!("/api/v0/{}{}", self.endpoint, self.query))
+            .header(HOST, rpc.to_string())
+            .header(USER_AGENT, AGENT)
+            // Only who asks for trailers is told of a failure in the middle of an answer.
+            .header(TE, HeaderValue::from_static("trailers"));
+        if upload.left_bytes() > 0 {
+            request = request.header(CONTENT_TYPE, self.files.content_type());
+        }
+        request.body(upload).expect("a path of our own words and CIDs is a valid one")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_is_a_post_with_its_arguments_in_order() {
+        let (old, new) = (unixfs::cid_raw(b"old"), unixfs::cid_raw(b"new"));
+        let call = Call::new("pin/update", Work::Walk).cid(&old).cid(&new).option("unpin", "false").offline();
+        let request = call.request("127.0.0.1:5001".parse().unwrap(), Progress::default());
+        assert_eq!(request.method(), "POST");
+        let expected = format!("/api/v0/pin/update?arg={old}&arg={new}&unpin=false&offline=true");
+        assert_eq!(request.uri().to_string(), expected);
+        assert_eq!(request.headers()[TE], "trailers");
+        assert_eq!(request.headers()[HOST], "127.0.0.1:5001");
+        assert!(!request.headers().contains_key(CONTENT_TYPE));
+    }
+}

@@ -1,0 +1,129 @@
+//! Connections to the daemon: a few are kept open between calls, each drives one call at a time.
+
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+};
+
+use hyper::{
+    Response,
+    body::Incoming,
+    client::conn::http1::{self, SendRequest},
+};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    net::TcpStream,
+    task::AbortHandle,
+    time::{Instant, timeout},
+};
+
+use super::{
+    address,
+    call::Call,
+    error::{Awaited, RpcError},
+    upload::Upload,
+    wait::{Deadline, Progress, Waits},
+};
+
+/// More idle connections than this are closed.
+const IDLE_CONNECTIONS: usize = 4;
+
+/// An open connection. Dropping it closes it, whatever is on its way.
+#[derive(Debug)]
+pub(super) struct Connection {
+    send: SendRequest<Upload>,
+    rpc: SocketAddr,
+    _driver: Driver,
+}
+
+/// The task that reads and writes the socket; it ends with the connection.
+#[derive(Debug)]
+struct Driver(AbortHandle);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Connection {
+    /// Sends a question and waits for the head of the answer.
+    pub(super) async fn exchange(
+        &mut self,
+        call: &Call,
+        deadline: &Deadline,
+        sent: Progress,
+    ) -> Result<Response<Incoming>, RpcError> {
+        let request = call.request(self.rpc, sent);
+        let answer = async {
+            self.send.ready().await?;
+            self.send.send_request(request).await
+        };
+        let answered = deadline.bound(Awaited::FirstByte, answer).await?;
+        answered.map_err(|cause| RpcError::Broken { endpoint: call.endpoint, cause })
+    }
+}
+
+/// Makes connections and keeps the idle ones.
+#[derive(Debug)]
+pub(super) struct Pool {
+    api_file: PathBuf,
+    waits: Waits,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Pool {
+    pub(super) fn new(api_file: PathBuf, waits: Waits) -> Self {
+        Self { api_file, waits, idle: Mutex::new(Vec::new()) }
+    }
+
+    /// Where the daemon is, as it said last.
+    pub(super) fn rpc(&self) -> Result<SocketAddr, RpcError> {
+        address::read(&self.api_file)
+    }
+
+    pub(super) fn waits(&self) -> &Waits {
+        &self.waits
+    }
+
+    /// An idle connection that was alive a moment ago.
+    pub(super) fn take(&self) -> Option<Connection> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|connection| !connection.send.is_closed());
+        idle.pop()
+    }
+
+    pub(super) fn give_back(&self, connection: Connection) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < IDLE_CONNECTIONS {
+            idle.push(connection);
+        }
+    }
+
+    /// Closes what is idle: after a failure these lead to a dead daemon.
+    pub(super) fn close_idle(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// The address is read anew each time, because a restarted daemon may have another.
+    pub(super) async fn open(&self, call: &Call) -> Result<Connection, RpcError> {
+        let rpc = self.rpc()?;
+        let began = Instant::now();
+        let connect = async {
+            let stream = TcpStream::connect(rpc).await.map_err(|cause| RpcError::Connect { rpc, cause })?;
+            // Without this the tail of a question waits for the kernel's 40 ms.
+            stream.set_nodelay(true).map_err(|cause| RpcError::Connect { rpc, cause })?;
+            let broken = |cause| RpcError::Broken { endpoint: call.endpoint, cause };
+            http1::handshake::<_, Upload>(TokioIo::new(stream)).await.map_err(broken)
+        };
+        let Ok(made) = timeout(self.waits.connect(), connect).await else {
+            let waited_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            return Err(RpcError::TimedOut { endpoint: call.endpoint, awaited: Awaited::Connection, waited_ms });
+        };
+        let (send, driver) = made?;
+        // What breaks the connection is seen by the call that is on it; an idle one is found closed by `take`.
+        let driver = tokio::spawn(async { drop(driver.await) });
+        Ok(Connection { send, rpc, _driver: Driver(driver.abort_handle()) })
+    }
+}

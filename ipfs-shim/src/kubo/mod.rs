@@ -1,0 +1,113 @@
+//! Kubo's RPC as its client: the only place of the workspace that speaks it.
+//!
+//! Asked by the publisher and by the answers to `Blocks`. Asks the IPFS daemon, over HTTP. Keeps a few connections.
+//! Every call has a deadline; every answer is read to its trailer, because only there Kubo tells a late failure.
+
+mod address;
+mod answer;
+mod blocks;
+mod call;
+mod connection;
+mod error;
+mod import;
+mod node;
+mod pins;
+mod upload;
+mod wait;
+
+use std::{
+    future::Future,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tokio::time::Instant;
+
+use self::{
+    answer::Answer,
+    call::Call,
+    connection::Pool,
+    wait::{Deadline, Progress},
+};
+pub use self::{
+    blocks::{BLOCK_BYTES, BlockCodec},
+    error::{Awaited, RpcError},
+    node::{Agent, RepoSize},
+    wait::Waits,
+};
+use crate::metrics::Metrics;
+
+/// The daemon, wherever it is at the moment. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Kubo {
+    pool: Arc<Pool>,
+    reachable: Arc<AtomicBool>,
+    metrics: Metrics,
+}
+
+impl Kubo {
+    /// The daemon that writes its address into `api_file`.
+    #[must_use]
+    pub fn new(api_file: PathBuf, waits: Waits, metrics: Metrics) -> Self {
+        Self { pool: Arc::new(Pool::new(api_file, waits)), reachable: Arc::default(), metrics }
+    }
+
+    /// Whether it answered when it was asked last.
+    #[must_use]
+    pub fn is_reachable(&self) -> bool {
+        self.reachable.load(Ordering::Relaxed)
+    }
+
+    /// Where it said last that it is.
+    ///
+    /// # Errors
+    ///
+    /// When it never said so.
+    pub fn rpc(&self) -> Result<SocketAddr, RpcError> {
+        self.pool.rpc()
+    }
+
+    /// Sends a question. An idle connection may be dead without our knowledge, so a question that finds it cut goes
+    /// out once more on a fresh one: every call we make may be repeated.
+    async fn ask(&self, call: &Call) -> Result<Answer, RpcError> {
+        if let Some(idle) = self.pool.take() {
+            match self.ask_on(idle, call).await {
+                Err(error) if error.is_cut() => self.pool.close_idle(),
+                answered => return answered,
+            }
+        }
+        self.ask_on(self.pool.open(call).await?, call).await
+    }
+
+    async fn ask_on(&self, mut connection: connection::Connection, call: &Call) -> Result<Answer, RpcError> {
+        let sent = Progress::default();
+        let deadline = Deadline::start(call.endpoint, call.work, self.pool.waits(), sent.clone());
+        let head = connection.exchange(call, &deadline, sent.clone()).await;
+        self.metrics.sent(sent.bytes());
+        Answer::begin(call.endpoint, head?, connection, self.pool.clone(), deadline, self.metrics.clone()).await
+    }
+
+    /// Does a call, and notes how it went.
+    async fn measured<T, F>(&self, call: Call, read: impl FnOnce(Answer) -> F) -> Result<T, RpcError>
+    where
+        F: Future<Output = Result<T, RpcError>>,
+    {
+        let began = Instant::now();
+        let result = async { read(self.ask(&call).await?).await }.await;
+        self.note(call.endpoint, began, result.as_ref().err());
+        result
+    }
+
+    fn note(&self, endpoint: &'static str, began: Instant, error: Option<&RpcError>) {
+        let up = !error.is_some_and(RpcError::is_down);
+        self.reachable.store(up, Ordering::Relaxed);
+        self.metrics.called(endpoint, error.map_or("ok", RpcError::outcome), began.elapsed(), up);
+        if !up {
+            self.pool.close_idle();
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The parts of `ipfs-shim`, for its program and its tests.
+
+pub mod blocks;
+pub mod kubo;
+pub mod metrics;

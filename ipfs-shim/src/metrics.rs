@@ -1,0 +1,97 @@
+//! What this box counts, for `/metrics`.
+
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Call {
+    endpoint: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Endpoint {
+    endpoint: &'static str,
+}
+
+/// From a look-up on the same machine to the import of a large piece.
+const SECONDS: [f64; 9] = [0.001, 0.004, 0.016, 0.064, 0.25, 1.0, 4.0, 16.0, 64.0];
+
+fn seconds() -> Histogram {
+    Histogram::new(SECONDS)
+}
+
+/// The box's counters. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Metrics(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    calls: Family<Call, Counter>,
+    seconds: Family<Endpoint, Histogram, fn() -> Histogram>,
+    sent: Counter,
+    received: Counter,
+    up: Gauge,
+    repo: Gauge<u64, AtomicU64>,
+    published: Gauge<u64, AtomicU64>,
+    stored: Gauge<u64, AtomicU64>,
+    lag: Gauge<u64, AtomicU64>,
+    walks: Counter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self(Arc::new(Inner {
+            calls: Family::default(),
+            seconds: Family::new_with_constructor(seconds),
+            sent: Counter::default(),
+            received: Counter::default(),
+            up: Gauge::default(),
+            repo: Gauge::default(),
+            published: Gauge::default(),
+            stored: Gauge::default(),
+            lag: Gauge::default(),
+            walks: Counter::default(),
+        }))
+    }
+}
+
+impl Metrics {
+    /// Makes the counters known to whoever tells them to the supervisor.
+    pub fn register(&self, registry: &mut Registry) {
+        let own = registry.sub_registry_with_prefix("ipfs_shim");
+        let all = &*self.0;
+        own.register("calls", "Calls of the IPFS daemon", all.calls.clone());
+        own.register_with_unit("call", "Time that calls took", Unit::Seconds, all.seconds.clone());
+        own.register_with_unit("sent", "Sent to the IPFS daemon", Unit::Bytes, all.sent.clone());
+        own.register_with_unit("received", "Received from the IPFS daemon", Unit::Bytes, all.received.clone());
+        own.register("daemon_up", "Whether the IPFS daemon answered when it was asked last", all.up.clone());
+        own.register_with_unit("daemon_repo", "What the IPFS daemon stores", Unit::Bytes, all.repo.clone());
+        own.register("published_seq", "The newest arrival that the IPFS daemon holds", all.published.clone());
+        own.register("stored_seq", "The newest arrival in the comment store", all.stored.clone());
+        own.register("lag", "Arrivals that the IPFS daemon does not hold yet", all.lag.clone());
+        own.register("walks", "Times that the whole store was given to the IPFS daemon", all.walks.clone());
+    }
+
+    pub(crate) fn called(&self, endpoint: &'static str, outcome: &'static str, took: Duration, up: bool) {
+        self.0.calls.get_or_create(&Call { endpoint, outcome }).inc();
+        self.0.seconds.get_or_create(&Endpoint { endpoint }).observe(took.as_secs_f64());
+        self.0.up.set(i64::from(up));
+    }
+
+    pub(crate) fn sent(&self, bytes: u64) {
+        self.0.sent.inc_by(bytes);
+    }
+
+    pub(crate) fn received(&self, bytes: u64) {
+        self.0.received.inc_by(bytes);
+    }
+}
