@@ -9,10 +9,8 @@ use std::{
     panic,
     path::PathBuf,
     process::ExitCode,
-    sync::{Arc, Mutex},
 };
 
-use prometheus_client::registry::Registry;
 use proto::{
     config::Rookery,
     interface::Interface,
@@ -31,7 +29,6 @@ use crate::{
     pulse::Pulse,
     running::Running,
     stack, stop,
-    tap::Tap,
 };
 
 /// Workers of the runtime. Two, because a bus needs one that is free while another is busy.
@@ -255,17 +252,8 @@ impl<B: BoxKind> Boot<B> {
         let (sender, stop) = stop::channel();
         stop::listen_to_signals(sender).or_fail("cannot listen to signals")?;
         let config = self.config().clone();
-        let labels = [("box", B::NAME.to_owned()), ("instance", self.instance.to_string())];
-        let labels = labels.into_iter().map(|(name, value)| (name.into(), value.into()));
-        let context = Context {
-            name: B::NAME,
-            instance: self.instance,
-            runtime_dir: self.loaded.places.runtime_dir.clone(),
-            stop,
-            pulse: self.pulse,
-            tap: Tap::start(&self.loaded.places.runtime_dir, B::NAME, self.instance),
-            metrics: Arc::new(Mutex::new(Registry::with_prefix_and_labels("rookery", labels))),
-        };
+        let runtime_dir = self.loaded.places.runtime_dir.clone();
+        let context = Context::new(B::NAME, self.instance, runtime_dir, stop, self.pulse);
         run(Running::new(context, self.loaded, self.inherited.listeners), config).await
     }
 }

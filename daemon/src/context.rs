@@ -7,7 +7,7 @@ use std::{
 
 use prometheus_client::registry::Registry;
 
-use crate::{pulse::Pulse, stop::Stop, tap::Tap};
+use crate::{bus::Traffic, pulse::Pulse, stop::Stop, tap::Tap};
 
 /// Shared by all parts of one running box. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -24,11 +24,24 @@ pub struct Context {
     pub pulse: Pulse,
     /// Where copies of messages go while somebody watches.
     pub tap: Tap,
+    /// What the bus counts.
+    pub traffic: Traffic,
     /// All metrics of the box.
     pub metrics: Arc<Mutex<Registry>>,
 }
 
 impl Context {
+    /// What a box shares, with its metrics and its tap. Needs a tokio runtime.
+    #[must_use]
+    pub fn new(name: &'static str, instance: u16, runtime_dir: PathBuf, stop: Stop, pulse: Pulse) -> Self {
+        let labels = [("box", name.to_owned()), ("instance", instance.to_string())];
+        let labels = labels.into_iter().map(|(name, value)| (name.into(), value.into()));
+        let mut metrics = Registry::with_prefix_and_labels("rookery", labels);
+        let traffic = Traffic::register(&mut metrics);
+        let tap = Tap::start(&runtime_dir, name, instance);
+        Self { name, instance, runtime_dir, stop, pulse, tap, traffic, metrics: Arc::new(Mutex::new(metrics)) }
+    }
+
     /// The metrics, for registering or for encoding.
     pub fn registry(&self) -> MutexGuard<'_, Registry> {
         // A panic while the lock was held leaves a registry that can still be read.
