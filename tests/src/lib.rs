@@ -1,1 +1,20 @@
-//! (being written)
+//! `rookery-tests`: starts the real tree, and real peers, and proves what the design promises.
+//!
+//! * [`tree`]: a whole tree in a directory of its own, with every port chosen by the system.
+//! * [`process`]: signals by process id, and the search for processes that were left behind.
+//! * [`http`]: a client that hides nothing: no retry, headers and trailers as they came.
+//! * [`comments`]: comments as clients write them, and what the server says about them.
+//! * [`kubo`]: the real IPFS daemon, to compare with.
+//! * [`multipart`]: what Kubo's RPC wants to be sent.
+//! * [`sources`]: the repository itself, for the tests of the design's invariants.
+//! * [`wait`]: the only place where a test lets time pass.
+
+pub mod comments;
+pub mod http;
+pub mod kubo;
+pub mod multipart;
+pub mod process;
+pub mod programs;
+pub mod sources;
+pub mod tree;
+pub mod wait;

@@ -1,0 +1,134 @@
+//! Kubo, the real IPFS daemon, to compare with: built by `make peers`, pinned byte for byte.
+
+use std::{
+    env, fs,
+    fs::File,
+    io::Write as _,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use crate::{http::Client, process, programs, wait};
+
+/// It is ready within a tenth of a second; a busy machine may need more.
+const START_DEADLINE: Duration = Duration::from_secs(60);
+const STOP_DEADLINE: Duration = Duration::from_secs(20);
+
+/// Kubo with a repository of its own.
+#[derive(Debug)]
+pub struct Kubo {
+    program: PathBuf,
+    folder: TempDir,
+    daemon: Option<Child>,
+}
+
+impl Kubo {
+    /// Kubo with the profile `unixfs-v1-2025`; none when it is not there, which is told and counted.
+    ///
+    /// # Panics
+    ///
+    /// When it is not there and `CI` is set: what CI passes has been compared with the real one.
+    #[must_use]
+    pub fn or_skip(test: &str) -> Option<Self> {
+        let program = programs::target().join("peers/ipfs");
+        if program.is_file() {
+            return Some(Self::set_up(program));
+        }
+        let why = format!("no Kubo at {}; install Go and run `make peers`", program.display());
+        assert!(env::var_os("CI").is_none(), "{test}: {why}");
+        tell_skipped(test, &why);
+        None
+    }
+
+    fn set_up(program: PathBuf) -> Self {
+        let folder = tempfile::Builder::new().prefix("kubo").tempdir().expect("a temporary folder");
+        let kubo = Self { program, folder, daemon: None };
+        kubo.run(&["init", "--profile=test"]);
+        kubo.run(&["config", "profile", "apply", "unixfs-v1-2025"]);
+        kubo
+    }
+
+    /// Runs the command line and returns what it wrote.
+    ///
+    /// # Panics
+    ///
+    /// When it failed.
+    pub fn run(&self, arguments: &[&str]) -> String {
+        let output = self.command().args(arguments).stdin(Stdio::null()).output().expect("Kubo can be run");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "ipfs {arguments:?}: {errors}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// The CID that adding a file or folder with the flags of `unixfs-v1-2025` gives. Nothing is stored.
+    ///
+    /// # Panics
+    ///
+    /// When Kubo failed.
+    #[must_use]
+    pub fn only_hash(&self, path: &Path) -> String {
+        let path = path.to_str().expect("test paths are text");
+        let profile = ["--cid-version=1", "--raw-leaves", "--chunker=size-1048576", "--max-file-links=1024"];
+        let folders = ["--max-directory-links=0", "--max-hamt-fanout=256"];
+        let add = ["add", "--recursive", "--only-hash", "--quieter", "--hidden"];
+        self.run(&[&add[..], &profile, &folders, &[path]].concat()).trim().to_owned()
+    }
+
+    /// Starts the daemon, offline, and returns a client of its RPC.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub fn start(&mut self) -> Client {
+        let log = self.folder.path().join("daemon.log");
+        let file = || File::create(&log).expect("a log file");
+        let mut command = self.command();
+        command.args(["daemon", "--offline"]).stdin(Stdio::null()).stdout(file()).stderr(Stdio::null());
+        self.daemon = Some(command.spawn().expect("Kubo can be started"));
+        let address = wait::until("Kubo is ready", START_DEADLINE, || {
+            let ready = fs::read_to_string(&log).unwrap_or_default().contains("Daemon is ready");
+            ready.then(|| fs::read_to_string(self.folder.path().join("api")).ok()).flatten()
+        });
+        Client::new(socket_address(address.trim()))
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.env("IPFS_PATH", self.folder.path()).env("NO_COLOR", "1").env_remove("IPFS_PROFILE");
+        command
+    }
+}
+
+impl Drop for Kubo {
+    fn drop(&mut self) {
+        let Some(mut daemon) = self.daemon.take() else { return };
+        process::send(daemon.id(), Signal::SIGTERM);
+        let ended = wait::within(STOP_DEADLINE, || daemon.try_wait().ok().flatten());
+        if ended.is_none() {
+            let _ = daemon.kill();
+        }
+        let _ = daemon.wait();
+    }
+}
+
+/// `/ip4/127.0.0.1/tcp/5001`
+fn socket_address(multiaddr: &str) -> SocketAddr {
+    let parts: Vec<_> = multiaddr.split('/').collect();
+    let [_, _, host, _, port] = parts[..] else { panic!("Kubo listens at {multiaddr}") };
+    format!("{host}:{port}").parse().unwrap_or_else(|_| panic!("Kubo listens at {multiaddr}"))
+}
+
+/// Says so where a person sees it, and where `make test` counts it.
+fn tell_skipped(test: &str, why: &str) {
+    let line = format!("skipped: {test}: {why}\n");
+    // Not `eprint!`: what a test prints is hidden while it passes.
+    let _ = std::io::stderr().write_all(line.as_bytes());
+    let Some(list) = env::var_os("ROOKERY_SKIPPED") else { return };
+    let list = File::options().create(true).append(true).open(list);
+    let _ = list.and_then(|mut list| list.write_all(line.as_bytes()));
+}

@@ -1,0 +1,471 @@
+//! A whole tree in a directory of its own: every port chosen by the system, every process found again at the end.
+
+use std::{
+    fmt::Write as _,
+    fs::{self, File},
+    io::Read as _,
+    net::SocketAddr,
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+    time::Duration,
+};
+
+use nix::sys::signal::Signal;
+use proto::supervision::{InstanceState, InstanceStatus, STATUS_SOCKET, Status};
+use tempfile::TempDir;
+
+use crate::{http::Client, process, programs::program, wait};
+
+/// A debug build on a busy machine needs a second or two.
+pub const READY_DEADLINE: Duration = Duration::from_secs(60);
+/// Longer than the supervisor gives a box to drain.
+const STOP_DEADLINE: Duration = Duration::from_secs(30);
+/// The last bytes of a log that are shown when a test fails.
+const LOG_SHOWN: usize = 6_000;
+/// Names the tree in the environment of each of its processes.
+const MARK: &str = "ROOKERY_TEST_TREE";
+
+/// What every tree of a test is like, unless the test says otherwise.
+const BASE: &str = r#"
+[common]
+data_dir = "data"
+runtime_dir = "run"
+[http-front]
+listen = "127.0.0.1:0"
+[ipfs-node]
+rpc_listen = "127.0.0.1:0"
+gateway_listen = "127.0.0.1:0"
+"#;
+
+/// A tree that is to be started.
+#[derive(Debug)]
+pub struct Setup {
+    config: toml::Table,
+    environment: Vec<(String, String)>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { config: BASE.parse().expect("the base is TOML"), environment: Vec::new() }
+    }
+}
+
+impl Setup {
+    /// A tree with the default configuration, but ports and folders of its own.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets keys, as they would stand in `rookery.toml`.
+    ///
+    /// # Panics
+    ///
+    /// When the text is no TOML.
+    #[must_use]
+    pub fn with(mut self, text: &str) -> Self {
+        let table: toml::Table = text.parse().unwrap_or_else(|e| panic!("{e}"));
+        for (section, keys) in table {
+            let toml::Value::Table(keys) = keys else { panic!("{section} is no section") };
+            let old = self.config.entry(section).or_insert_with(|| toml::Table::new().into());
+            old.as_table_mut().expect("every entry is a section").extend(keys);
+        }
+        self
+    }
+
+    /// Sets a variable in the environment of all boxes.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Lays the folder out without starting anything.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be written.
+    #[must_use]
+    pub fn lay_out(self) -> Tree {
+        let folder = tempfile::Builder::new().prefix("rk").tempdir_in(short_folder()).expect("a temporary folder");
+        fs::write(folder.path().join("rookery.toml"), self.config.to_string()).expect("the folder can be written");
+        Tree { folder, environment: self.environment, supervisor: None, runs: AtomicU32::new(0) }
+    }
+
+    /// Starts the tree and waits until it is ready.
+    ///
+    /// # Panics
+    ///
+    /// When it does not become ready.
+    #[must_use]
+    pub fn start(self) -> Tree {
+        let mut tree = self.lay_out();
+        tree.up();
+        tree
+    }
+}
+
+/// Sockets have short paths, so their folder has one too.
+fn short_folder() -> PathBuf {
+    let usual = std::env::temp_dir();
+    if usual.as_os_str().len() <= 40 { usual } else { PathBuf::from("/tmp") }
+}
+
+/// What a command of the supervisor said.
+#[derive(Debug, Clone)]
+pub struct Said {
+    /// Its exit code; none when a signal ended it.
+    pub code: Option<i32>,
+    /// What it wrote to stdout.
+    pub out: String,
+    /// What it wrote to stderr.
+    pub err: String,
+}
+
+impl Said {
+    /// The same, if the exit code was 0.
+    ///
+    /// # Panics
+    ///
+    /// When it was another.
+    #[must_use]
+    pub fn well(self) -> Self {
+        assert_eq!(self.code, Some(0), "{}{}", self.out, self.err);
+        self
+    }
+}
+
+/// A tree that was started, or can be.
+#[derive(Debug)]
+pub struct Tree {
+    folder: TempDir,
+    environment: Vec<(String, String)>,
+    supervisor: Option<Child>,
+    runs: AtomicU32,
+}
+
+impl Tree {
+    /// A tree with the default configuration, ready.
+    ///
+    /// # Panics
+    ///
+    /// When it does not become ready.
+    #[must_use]
+    pub fn start() -> Self {
+        Setup::new().start()
+    }
+
+    /// The folder that everything of it is in.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Its configuration.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.folder().join("rookery.toml")
+    }
+
+    /// Starts the supervisor, again if it was killed, and waits until the tree is ready.
+    ///
+    /// # Panics
+    ///
+    /// When the tree does not become ready.
+    pub fn up(&mut self) {
+        self.spawn_supervisor();
+        self.await_ready();
+    }
+
+    /// Starts the supervisor without waiting.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    pub fn spawn_supervisor(&mut self) {
+        let log = File::options().create(true).append(true).open(self.folder().join("supervisor.log"));
+        let log = log.expect("a log file");
+        let again = log.try_clone().expect("a second handle");
+        let mut command = self.program("supervisor", &["up"]);
+        self.supervisor = Some(command.stdout(log).stderr(again).spawn().expect("the supervisor can be started"));
+    }
+
+    /// The supervisor's process.
+    ///
+    /// # Panics
+    ///
+    /// When this tree has none.
+    #[must_use]
+    pub fn supervisor(&self) -> u32 {
+        self.supervisor.as_ref().expect("the supervisor was started").id()
+    }
+
+    /// Waits until every enabled box runs.
+    ///
+    /// # Panics
+    ///
+    /// When they do not, with what the status says.
+    pub fn await_ready(&mut self) {
+        let ready = wait::within(READY_DEADLINE, || match self.has_ended() {
+            Some(code) => panic!("the supervisor ended with {code}"),
+            None => self.try_status().filter(|status| status.ready).map(drop),
+        });
+        assert!(ready.is_some(), "not ready: {:#?}", self.try_status());
+    }
+
+    fn has_ended(&mut self) -> Option<String> {
+        let supervisor = self.supervisor.as_mut()?;
+        supervisor.try_wait().ok().flatten().map(|status| status.to_string())
+    }
+
+    /// The status; none when the supervisor does not tell it.
+    #[must_use]
+    pub fn try_status(&self) -> Option<Status> {
+        let mut text = Vec::new();
+        let mut socket = UnixStream::connect(self.folder().join("run").join(STATUS_SOCKET)).ok()?;
+        socket.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+        socket.read_to_end(&mut text).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// The status.
+    ///
+    /// # Panics
+    ///
+    /// When the supervisor does not tell it.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        wait::until("the supervisor tells its status", READY_DEADLINE, || self.try_status())
+    }
+
+    /// The status of an instance: `get-worker.1`.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such instance.
+    #[must_use]
+    pub fn instance(&self, name: &str) -> InstanceStatus {
+        find(self.status(), name).unwrap_or_else(|| panic!("no instance {name}"))
+    }
+
+    /// Waits until an instance is as `right` says, and returns its status.
+    ///
+    /// # Panics
+    ///
+    /// When it is not within `deadline`.
+    pub fn await_instance(
+        &self,
+        name: &str,
+        deadline: Duration,
+        right: impl Fn(&InstanceStatus) -> bool,
+    ) -> InstanceStatus {
+        let found = wait::within(deadline, || self.try_status().and_then(|status| find(status, name)).filter(&right));
+        found.unwrap_or_else(|| panic!("waited {deadline:?} in vain for {name}: {:#?}", self.try_status()))
+    }
+
+    /// The process of a running instance.
+    ///
+    /// # Panics
+    ///
+    /// When it does not come to run.
+    #[must_use]
+    pub fn pid(&self, name: &str) -> u32 {
+        let running = |instance: &InstanceStatus| instance.state == InstanceState::Running && instance.pid.is_some();
+        self.await_instance(name, READY_DEADLINE, running).pid.expect("it was just looked at")
+    }
+
+    /// Kills a running instance as a crash would, and returns the process id that it had.
+    ///
+    /// # Panics
+    ///
+    /// When it does not come to run.
+    pub fn kill(&self, name: &str) -> u32 {
+        let pid = self.pid(name);
+        process::kill(pid);
+        pid
+    }
+
+    /// Waits until an instance runs in another process than `old`.
+    ///
+    /// # Panics
+    ///
+    /// When it does not.
+    pub fn await_successor(&self, name: &str, old: u32) {
+        let succeeded =
+            |now: &InstanceStatus| now.state == InstanceState::Running && now.pid.is_some_and(|pid| pid != old);
+        self.await_instance(name, READY_DEADLINE, succeeded);
+    }
+
+    /// Kills the supervisor as a crash would, and waits until all of the tree is gone.
+    ///
+    /// # Panics
+    ///
+    /// When a process of the tree stays.
+    pub fn kill_supervisor(&mut self) {
+        let mut supervisor = self.supervisor.take().expect("the supervisor was started");
+        supervisor.kill().expect("our own child can be killed");
+        supervisor.wait().expect("our own child can be waited for");
+        self.await_nobody();
+    }
+
+    /// Waits until no process of the tree is left.
+    ///
+    /// # Panics
+    ///
+    /// When one stays.
+    pub fn await_nobody(&self) {
+        let gone = wait::within(STOP_DEADLINE, || process::of_tree(self.folder()).is_empty().then_some(()));
+        assert!(gone.is_some(), "left behind: {:?}", process::of_tree(self.folder()));
+    }
+
+    /// The address that an instance listens on for a purpose.
+    ///
+    /// # Panics
+    ///
+    /// When it does not listen for that.
+    #[must_use]
+    pub fn address(&self, name: &str, purpose: &str) -> SocketAddr {
+        let instance = self.instance(name);
+        let address = instance.listen.get(purpose).unwrap_or_else(|| panic!("{name} has no {purpose}: {instance:?}"));
+        address.parse().expect("an address")
+    }
+
+    /// A new client of the web.
+    ///
+    /// # Panics
+    ///
+    /// When the front does not listen.
+    #[must_use]
+    pub fn web(&self) -> Client {
+        Client::new(self.address("http-front.0", "http"))
+    }
+
+    /// A new client of the IPFS daemon's RPC.
+    ///
+    /// # Panics
+    ///
+    /// When the daemon does not listen.
+    #[must_use]
+    pub fn rpc(&self) -> Client {
+        Client::new(self.address("ipfs-node.0", "rpc"))
+    }
+
+    /// Runs a command of the supervisor to its end.
+    ///
+    /// # Panics
+    ///
+    /// When it does not end.
+    pub fn command(&self, arguments: &[&str]) -> Said {
+        let (mut child, out, err) = self.begin("supervisor", arguments);
+        let ended = wait::within(READY_DEADLINE * 2, || child.try_wait().expect("our own child"));
+        let read = |path: &Path| fs::read_to_string(path).unwrap_or_default();
+        let Some(status) = ended else {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("{arguments:?} does not end: {}{}", read(&out), read(&err));
+        };
+        Said { code: status.code(), out: read(&out), err: read(&err) }
+    }
+
+    /// Starts a program with this tree's configuration; returns it and the files that it writes stdout and stderr to.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    pub fn begin(&self, name: &str, arguments: &[&str]) -> (Child, PathBuf, PathBuf) {
+        let run = self.runs.fetch_add(1, Ordering::Relaxed);
+        let path = |end: &str| self.folder().join(format!("command{run}.{end}"));
+        let (out, err) = (path("out"), path("err"));
+        let mut command = self.program(name, arguments);
+        command.stdout(File::create(&out).expect("a file")).stderr(File::create(&err).expect("a file"));
+        (command.spawn().unwrap_or_else(|e| panic!("{name}: {e}")), out, err)
+    }
+
+    fn program(&self, name: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program(name));
+        command.args(arguments).arg("--config").arg(self.config()).current_dir(self.folder()).stdin(Stdio::null());
+        command.env(MARK, self.folder()).envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Stops the tree as Ctrl-C does and waits until nothing is left.
+    ///
+    /// # Panics
+    ///
+    /// When it does not end well, or a process stays.
+    pub fn stop(&mut self) {
+        if let Err(why) = self.try_stop() {
+            panic!("{why}\n{}", self.logs());
+        }
+    }
+
+    fn try_stop(&mut self) -> Result<(), String> {
+        let Some(mut supervisor) = self.supervisor.take() else { return Ok(()) };
+        process::send(supervisor.id(), Signal::SIGINT);
+        let ended = wait::within(STOP_DEADLINE, || supervisor.try_wait().ok().flatten());
+        if ended.is_none() {
+            let _ = supervisor.kill();
+            let _ = supervisor.wait();
+        }
+        let status = ended.ok_or_else(|| format!("the supervisor did not end within {STOP_DEADLINE:?}"))?;
+        let left = wait::within(STOP_DEADLINE, || process::of_tree(self.folder()).is_empty().then_some(()));
+        match (status.success(), left) {
+            (true, Some(())) => Ok(()),
+            (false, _) => Err(format!("the supervisor ended with {status}")),
+            (_, None) => Err(format!("left behind: {:?}", process::of_tree(self.folder()))),
+        }
+    }
+
+    /// Waits until the supervisor has ended by itself, and returns its exit code.
+    ///
+    /// # Panics
+    ///
+    /// When it does not end.
+    pub fn await_end(&mut self) -> Option<i32> {
+        let supervisor = self.supervisor.as_mut().expect("the supervisor was started");
+        let status =
+            wait::until("the supervisor ends", STOP_DEADLINE, || supervisor.try_wait().expect("our own child"));
+        self.supervisor = None;
+        status.code()
+    }
+
+    /// The ends of all logs, for whoever has to find out why a test failed.
+    #[must_use]
+    pub fn logs(&self) -> String {
+        let mut paths = vec![self.folder().join("supervisor.log")];
+        let of_boxes = fs::read_dir(self.folder().join("data/logs")).into_iter().flatten().flatten();
+        paths.extend(of_boxes.map(|entry| entry.path()));
+        paths.iter().fold(String::new(), |mut text, path| {
+            let log = fs::read(path).unwrap_or_default();
+            let end = String::from_utf8_lossy(&log[log.len().saturating_sub(LOG_SHOWN)..]).into_owned();
+            let _ = writeln!(text, "==> {}\n{end}", path.display());
+            text
+        })
+    }
+}
+
+fn find(status: Status, name: &str) -> Option<InstanceStatus> {
+    status.boxes.into_iter().find(|instance| format!("{}.{}", instance.name, instance.instance) == name)
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        let failing = thread::panicking();
+        let stopped = if failing { Ok(()) } else { self.try_stop() };
+        if failing || stopped.is_err() {
+            eprintln!("{}", self.logs());
+        }
+        if let Some(mut supervisor) = self.supervisor.take() {
+            let _ = supervisor.kill();
+            let _ = supervisor.wait();
+        }
+        // Whatever a failed test left behind: found by its own folder's name, ended by its id.
+        for (pid, _) in process::of_tree(self.folder()) {
+            process::kill(pid);
+        }
+        stopped.expect("a tree stops well and leaves nothing behind");
+    }
+}
