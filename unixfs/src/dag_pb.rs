@@ -148,3 +148,41 @@ fn decode_cid(bytes: &Bytes) -> Result<Cid, DagPbError> {
     let cid = Cid::read_bytes(&mut rest).map_err(|_| DagPbError::Link)?;
     if rest.is_empty() { Ok(cid) } else { Err(DagPbError::Link) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cid_raw;
+
+    #[test]
+    fn a_node_has_its_golden_bytes_and_is_read_with_its_content_first_too() {
+        let node = PbNode {
+            links: vec![PbLink { name: Bytes::from_static(b"a"), cid: cid_raw(b"hello world"), tsize: 300 }],
+            content: Some(Bytes::from_static(&[0x08, 0x01])),
+        };
+        let link = [
+            "122c",                                                                         // a link
+            "0a2401551220b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9", // its CID
+            "120161",                                                                       // its name
+            "18ac02",                                                                       // its size
+        ]
+        .concat();
+        let content = "0a020801";
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let block = node.encode();
+        assert_eq!(hex(&block), format!("{link}{content}"));
+        let swapped = [&block[block.len() - 4..], &block[..block.len() - 4]].concat();
+        assert_eq!(PbNode::decode(&swapped.into()), Ok(node.clone()));
+        assert_eq!(node.tsize(block.len()), block.len() as u64 + 300);
+    }
+
+    #[test]
+    fn what_dag_pb_does_not_have_is_refused() {
+        let decode = |bytes: &'static [u8]| PbNode::decode(&Bytes::from_static(bytes));
+        assert_eq!(decode(&[0x1a, 0x00]), Err(DagPbError::Field(3)));
+        assert_eq!(decode(&[0x0a, 0x00, 0x0a, 0x00]), Err(DagPbError::Field(1)), "content twice");
+        assert_eq!(decode(&[0x12, 0x00]), Err(DagPbError::Link), "a link to nothing");
+        assert_eq!(decode(&[0x12, 0x02, 0x0a, 0x00]), Err(DagPbError::Link), "a CID of no bytes");
+        assert_eq!(decode(&[0x0a, 0x05]), Err(DagPbError::Wire(WireError::Overrun)));
+    }
+}

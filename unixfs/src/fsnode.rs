@@ -250,3 +250,52 @@ const fn low_half(number: u64) -> u32 {
     let [a, b, c, d, ..] = number.to_le_bytes();
     u32::from_le_bytes([a, b, c, d])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn every_field_has_its_golden_bytes() {
+        let message = UnixFs {
+            kind: Kind::HamtShard,
+            content: Some(Bytes::from_static(&[0x80])),
+            file_bytes: Some(300),
+            block_bytes: vec![1, 299],
+            hash_type: Some(0x22),
+            fanout: Some(256),
+            mode: Some(0o644),
+            mtime: Some(Mtime { seconds: -1, nanoseconds: Some(7) }),
+        };
+        let golden = [
+            "0805",                       // kind
+            "120180",                     // content
+            "18ac02",                     // file_bytes
+            "200120ab02",                 // block_bytes, one field each
+            "2822",                       // hash_type
+            "308002",                     // fanout
+            "38a403",                     // mode
+            "421008ffffffffffffffffff01", // mtime: seconds
+            "1507000000",                 // mtime: nanoseconds
+        ];
+        assert_eq!(hex(&message.encode()), golden.concat());
+    }
+
+    #[test]
+    fn packed_sizes_and_unknown_fields_are_read() {
+        let message = Bytes::from_static(&[0x22, 0x02, 0x01, 0x02, 0x08, 0x02, 0x78, 0x07]);
+        let read = UnixFs::decode(&message).unwrap();
+        assert_eq!((read.kind, read.block_bytes), (Kind::File, vec![1, 2]));
+    }
+
+    #[test]
+    fn a_message_without_a_known_kind_is_refused() {
+        assert_eq!(UnixFs::decode(&Bytes::new()), Err(UnixFsError::NoKind));
+        assert_eq!(UnixFs::decode(&Bytes::from_static(&[0x08, 0x09])), Err(UnixFsError::Kind(9)));
+        assert_eq!(UnixFs::decode(&Bytes::from_static(&[0x0a, 0x00])), Err(UnixFsError::Field(1)));
+    }
+}

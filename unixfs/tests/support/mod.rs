@@ -9,7 +9,8 @@ use bytes::Bytes;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use sha2::{Digest, Sha256};
-use unixfs::{Entry, ImportOptions, Node, leaf};
+use std::collections::HashMap;
+use unixfs::{Block, Cid, Entry, ImportOptions, Node, ReadError, Reader, Step, leaf};
 
 /// An endless stream of deterministic bytes.
 pub(crate) struct Stream(ChaCha20Rng);
@@ -45,4 +46,33 @@ pub(crate) fn small_file(options: &ImportOptions, content: &'static str) -> Node
 pub(crate) fn entries(options: &ImportOptions, names: &[String], content: &'static str) -> Vec<Entry> {
     let node = small_file(options, content);
     names.iter().map(|name| Entry::new(name.clone(), node)).collect()
+}
+
+/// Blocks by name.
+pub(crate) fn by_name(blocks: Vec<Block>) -> HashMap<Cid, Bytes> {
+    blocks.into_iter().map(|block| (block.cid, block.bytes)).collect()
+}
+
+/// Runs a reader over blocks in memory. `ahead` blocks are asked for in advance and supplied last one first;
+/// also gives the names of all blocks that were asked for.
+pub(crate) fn drive<R: Reader>(
+    mut reader: R,
+    blocks: &HashMap<Cid, Bytes>,
+    ahead: usize,
+) -> Result<(Vec<R::Out>, Vec<Cid>), ReadError> {
+    let (mut out, mut asked) = (Vec::new(), Vec::new());
+    loop {
+        match reader.step()? {
+            Step::Give(given) => out.push(given),
+            Step::Done => return Ok((out, asked)),
+            Step::Need(cid) => {
+                let wanted = reader.wanted(ahead.max(1));
+                assert_eq!(wanted.first(), Some(&cid), "what is needed is wanted first");
+                for cid in wanted.iter().rev() {
+                    asked.push(*cid);
+                    reader.supply(cid, blocks[cid].clone())?;
+                }
+            }
+        }
+    }
 }
