@@ -1,0 +1,225 @@
+//! Bytes into blocks: hashing alone, and adding a file to `ipfs-node`, beside `openssl`, `dd` and Kubo.
+
+use std::{
+    fs::{self, File},
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Instant,
+};
+
+use bytes::Bytes;
+use unixfs::{HashOnly, ImportOptions, Layout, Node, Profile, leaves};
+
+use crate::{
+    row::{Table, median},
+    tree::wait_until,
+};
+
+const BYTES: usize = 1 << 30;
+const RUNS: usize = 3;
+
+/// 1 GiB of bytes that do not compress, on disk and on tmpfs.
+pub fn measure() -> Table {
+    let mut table = Table::new("1 GiB into blocks, median of 3");
+    let kubo = kubo();
+    hash_only(&mut table, kubo.as_deref());
+    for (place, root, aim) in [("tmpfs", "/dev/shm", "≥ 2 × Kubo"), ("disk", "/var/tmp", "≥ 0.9 × dd")] {
+        add(&mut table, place, Path::new(root), kubo.as_deref(), aim);
+    }
+    table
+}
+
+fn kubo() -> Option<PathBuf> {
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/peers/ipfs"));
+    if !path.exists() {
+        eprintln!("skipped: figures of Kubo (run `make peers`)");
+    }
+    path.exists().then_some(path)
+}
+
+fn random_file(folder: &Path) -> PathBuf {
+    let path = folder.join("1gib");
+    let mut file = File::create(&path).expect("a file in our directory");
+    let mut block = vec![0; 1 << 20];
+    for _ in 0..BYTES >> 20 {
+        rand::RngCore::fill_bytes(&mut rand::rng(), &mut block);
+        file.write_all(&block).expect("there is room for 1 GiB");
+    }
+    file.sync_all().expect("the file can be synced");
+    path
+}
+
+fn seconds(mut work: impl FnMut()) -> f64 {
+    median(
+        (0..RUNS)
+            .map(|_| {
+                let began = Instant::now();
+                work();
+                began.elapsed().as_secs_f64()
+            })
+            .collect(),
+    )
+}
+
+fn mib_per_s(seconds: f64) -> f64 {
+    (BYTES >> 20) as f64 / seconds
+}
+
+fn quiet(command: &mut Command) {
+    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    assert!(status.expect("the program can be started").success(), "{command:?}");
+}
+
+fn hash_only(table: &mut Table, kubo: Option<&Path>) {
+    let folder = tempfile::tempdir_in("/dev/shm").expect("a directory on tmpfs");
+    let file = random_file(folder.path());
+    let bytes = Bytes::from(fs::read(&file).expect("our file"));
+    let one = mib_per_s(seconds(|| {
+        std::hint::black_box(hash_with_unixfs(&bytes));
+    }));
+    let openssl = mib_per_s(seconds(|| quiet(Command::new("openssl").args(["dgst", "-sha256"]).arg(&file))));
+    table.rate(
+        "unixfs hash-only, in memory, both cores",
+        one,
+        "MiB/s",
+        ("openssl dgst -sha256, one core", openssl),
+        "",
+    );
+    if let Some(kubo) = kubo {
+        let repo = init_kubo(kubo, folder.path());
+        let theirs = mib_per_s(seconds(|| {
+            quiet(
+                Command::new(kubo)
+                    .env("IPFS_PATH", &repo)
+                    .args(["add", "--only-hash", "-Q", "--cid-version=1", "--chunker=size-1048576"])
+                    .arg(&file),
+            );
+        }));
+        table.rate("unixfs hash-only, in memory, both cores", one, "MiB/s", ("Kubo add --only-hash", theirs), "≥ 3");
+    }
+}
+
+fn init_kubo(kubo: &Path, folder: &Path) -> PathBuf {
+    let repo = folder.join("kubo");
+    quiet(Command::new(kubo).env("IPFS_PATH", &repo).args(["init", "--profile=test"]));
+    repo
+}
+
+fn add(table: &mut Table, place: &str, root: &Path, kubo: Option<&Path>, aim: &str) {
+    let folder = tempfile::tempdir_in(root).expect("a directory there");
+    let file = random_file(folder.path());
+    let copy = folder.path().join("copy");
+    let dd = mib_per_s(seconds(|| {
+        quiet(
+            Command::new("dd")
+                .arg(format!("if={}", file.display()))
+                .arg(format!("of={}", copy.display()))
+                .args(["bs=1M", "conv=fsync"]),
+        );
+        fs::remove_file(&copy).expect("dd made it");
+    }));
+    let ours =
+        mib_per_s(median((0..RUNS).map(|run| add_to_node(&folder.path().join(format!("node{run}")), &file)).collect()));
+    let what = format!("ipfs-node add over HTTP, durable, on {place}");
+    table.rate(&what, ours, "MiB/s", ("dd conv=fsync", dd), if place == "disk" { aim } else { "" });
+    if let Some(kubo) = kubo {
+        let theirs = mib_per_s(median(
+            (0..RUNS).map(|run| add_to_kubo(kubo, &folder.path().join(format!("k{run}")), &file)).collect(),
+        ));
+        table.rate(
+            &what,
+            ours,
+            "MiB/s",
+            ("Kubo add, daemon, not synced", theirs),
+            if place == "tmpfs" { aim } else { "" },
+        );
+    }
+}
+
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts a node on an empty repository, adds the file with Kubo's RPC, and takes the time of the adding.
+fn add_to_node(data: &Path, file: &Path) -> f64 {
+    fs::create_dir_all(data).expect("a directory");
+    let run = tempfile::Builder::new().prefix("rb").tempdir().expect("a temporary directory");
+    let config = data.join("rookery.toml");
+    let text = format!(
+        "[common]\ndata_dir = \"{}\"\nruntime_dir = \"{}\"\nlog = \"warn\"\n[ipfs-node]\nrpc_listen = \"127.0.0.1:0\"\n\
+         gateway_listen = \"127.0.0.1:0\"\n",
+        data.display(),
+        run.path().join("r").display()
+    );
+    fs::write(&config, text).expect("a file");
+    let node =
+        Command::new(crate::tree::program("ipfs-node")).arg("--config").arg(&config).stdin(Stdio::null()).spawn();
+    let _node = Ended(node.expect("ipfs-node can be started"));
+    let took = timed_add(&data.join("ipfs/api"), file);
+    fs::remove_dir_all(data.join("ipfs")).expect("the repository");
+    took
+}
+
+fn add_to_kubo(kubo: &Path, folder: &Path, file: &Path) -> f64 {
+    fs::create_dir_all(folder).expect("a directory");
+    let repo = init_kubo(kubo, folder);
+    let daemon = Command::new(kubo)
+        .env("IPFS_PATH", &repo)
+        .args(["daemon", "--offline"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let _daemon = Ended(daemon.expect("Kubo can be started"));
+    let took = timed_add(&repo.join("api"), file);
+    fs::remove_dir_all(folder).expect("the repository");
+    took
+}
+
+/// The same client for both: one POST with the file as multipart, the answer read to its end.
+fn timed_add(api: &Path, file: &Path) -> f64 {
+    wait_until(|| fs::read_to_string(api).is_ok_and(|text| !text.trim().is_empty()));
+    let address = fs::read_to_string(api).expect("the api file");
+    let parts: Vec<_> = address.trim().split('/').collect();
+    let (host, port) = (parts[2], parts[4]);
+    let began = Instant::now();
+    let mut stream = TcpStream::connect(format!("{host}:{port}")).expect("the daemon listens");
+    let head = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\nContent-Type: application/octet-stream\r\n\r\n";
+    let tail = "\r\n--b--\r\n";
+    let length = head.len() + BYTES + tail.len();
+    write!(
+        stream,
+        "POST /api/v0/add?cid-version=1&raw-leaves=true&chunker=size-1048576&progress=false HTTP/1.1\r\nHost: {host}:{port}\r\n\
+         Connection: close\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: {length}\r\n\r\n{head}"
+    )
+    .expect("the daemon reads");
+    std::io::copy(&mut File::open(file).expect("our file"), &mut stream).expect("the daemon reads it all");
+    stream.write_all(tail.as_bytes()).expect("the daemon reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.contains("\"Hash\""), "{answer}");
+    began.elapsed().as_secs_f64()
+}
+
+/// The root of a file in memory, its leaves hashed on both cores.
+fn hash_with_unixfs(bytes: &Bytes) -> Node {
+    const TOGETHER: usize = 64;
+    let options = ImportOptions::from(Profile::V1_2025);
+    let mut layout = Layout::new(options);
+    let mut chunks: Vec<_> =
+        (0..bytes.len()).step_by(1 << 20).map(|at| bytes.slice(at..bytes.len().min(at + (1 << 20)))).collect();
+    while !chunks.is_empty() {
+        let batch = chunks.drain(..chunks.len().min(TOGETHER)).collect();
+        for (_, leaf) in leaves(&options, batch) {
+            layout.push(leaf, &mut HashOnly).expect("hashing keeps nothing that could fail");
+        }
+    }
+    layout.finish(&mut HashOnly).expect("hashing keeps nothing that could fail")
+}

@@ -1,0 +1,49 @@
+//! `rookery-bench`: how fast Rookery is, each figure next to its peer or ceiling of the same run.
+//!
+//! `rookery-bench all` runs everything and prints the tables that `make bench` keeps in `RESULTS.md`;
+//! `rookery-bench web store` runs some. Programs are taken from the folder of this one, so build with `--release`.
+
+use std::process::ExitCode;
+
+mod blocks;
+mod bus;
+mod comment;
+mod folder;
+mod hello;
+mod life;
+mod load;
+mod row;
+
+mod tree;
+mod web;
+
+use row::Table;
+
+const SCENARIOS: &[(&str, fn() -> Table)] = &[
+    ("life", life::measure),
+    ("web", web::measure),
+    ("bus", bus::measure),
+    ("blocks", blocks::measure),
+    ("folder", folder::measure),
+];
+
+fn main() -> ExitCode {
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    match asked.first().map(String::as_str) {
+        Some("hello-server") => return hello::serve(),
+        Some("nothing") => return ExitCode::SUCCESS,
+        _ => {}
+    }
+    let all = asked.iter().any(|name| name == "all");
+    let chosen: Vec<_> = SCENARIOS.iter().filter(|(name, _)| all || asked.iter().any(|asked| asked == name)).collect();
+    if chosen.is_empty() {
+        let names: Vec<_> = SCENARIOS.iter().map(|(name, _)| *name).collect();
+        eprintln!("usage: rookery-bench all | {}", names.join(" | "));
+        return ExitCode::from(2);
+    }
+    for (name, measure) in chosen {
+        eprintln!("measuring {name} …");
+        println!("{}", measure());
+    }
+    ExitCode::SUCCESS
+}
