@@ -1,0 +1,101 @@
+//! Reading and writing comments over HTTP. Asks `get-worker` and `post-worker`; keeps nothing.
+
+use bytes::Bytes;
+use hyper::{
+    HeaderMap, StatusCode,
+    body::Incoming,
+    header::{HeaderValue, LOCATION},
+};
+use proto::{
+    AnyId, CommentId, Epoch, LegacyId, Seq, Topic,
+    posts::{Kept, Origin, PostComment, Receipt},
+    threads::{FindFolder, FindRoot, ReadComment, ReadThread},
+};
+use serde::Serialize;
+
+use crate::{
+    accept::{self, Form},
+    answer::{self, Answer, Answered, IMMUTABLE, JSON, REVALIDATE, TEXT},
+    body, etag,
+    front::{Front, Visit, settle},
+    link::Link,
+    problem::Problem,
+    query::PageQuery,
+    sides::{ReadSide, WriteSide},
+};
+
+const READERS: &str = "get-worker";
+const WRITER: &str = "post-worker";
+
+/// What a visitor gets for a comment.
+#[derive(Serialize)]
+struct ReceiptJson {
+    id: CommentId,
+    legacy_id: LegacyId,
+    seq: Seq,
+    epoch: Epoch,
+}
+
+impl<R: ReadSide, W: WriteSide> Front<R, W> {
+    /// `GET /`: the CID of all comments of all topics.
+    pub(crate) async fn root(&self, visit: &Visit) -> Answered {
+        let reply = self.reads.ask(FindRoot {}, visit.id, self.limits.answer_wait).await;
+        Ok(cid_line(&visit.headers, settle(reply, READERS)?))
+    }
+
+    /// `GET /<topic>`: the folder's CID, or the comments, as the visitor likes it.
+    pub(crate) async fn thread(&self, topic: Topic, visit: &Visit) -> Answered {
+        let page = PageQuery::parse(visit.uri.query())?;
+        match accept::choose(&visit.headers) {
+            Form::Text => self.folder(topic, visit).await,
+            Form::Json => self.page(topic, page, visit).await,
+        }
+    }
+
+    async fn folder(&self, topic: Topic, visit: &Visit) -> Answered {
+        let reply = self.reads.ask(FindFolder { topic }, visit.id, self.limits.answer_wait).await;
+        let cid = settle(reply, READERS)?.ok_or_else(|| Problem::no_comments(topic))?;
+        Ok(cid_line(&visit.headers, cid))
+    }
+
+    async fn page(&self, topic: Topic, page: PageQuery, visit: &Visit) -> Answered {
+        let question = ReadThread { topic, after: page.after, limit: page.limit };
+        let reply = self.reads.ask(question, visit.id, self.limits.answer_wait).await;
+        Ok(answer::ok(JSON, REVALIDATE, settle(reply, READERS)?.json))
+    }
+
+    /// `GET /<topic>/<id>`: the comment as it was received.
+    pub(crate) async fn comment(&self, topic: Topic, id: AnyId, visit: &Visit) -> Answered {
+        let reply = self.reads.ask(ReadComment { topic, id }, visit.id, self.limits.answer_wait).await;
+        let comment = settle(reply, READERS)?;
+        Ok(answer::tagged(&visit.headers, etag::of(comment.id), answer::ok(TEXT, IMMUTABLE, comment.blob)))
+    }
+
+    /// `POST /<topic>`: keeps a comment; safe to repeat.
+    pub(crate) async fn post(&self, topic: Topic, visit: &Visit, body: Incoming, link: &Link) -> Answered {
+        let blob = body::read(body, self.limits.body).await?;
+        // All of the request is read: nothing is lost when the connection ends.
+        link.set_linger(false);
+        let question = PostComment { topic, origin: Origin::Visitor, blob };
+        let reply = self.writes.ask(question, visit.id, self.limits.answer_wait).await;
+        Ok(receipt(topic, settle(reply, WRITER)?))
+    }
+}
+
+/// A CID and a line feed, with the CID as its own tag.
+fn cid_line(asked: &HeaderMap, cid: proto::Cid) -> Answer {
+    answer::tagged(asked, etag::of(cid), answer::ok(TEXT, REVALIDATE, format!("{cid}\n")))
+}
+
+fn receipt(topic: Topic, receipt: Receipt) -> Answer {
+    let Receipt { id, legacy_id, seq, epoch, kept } = receipt;
+    let json = serde_json::to_vec(&ReceiptJson { id, legacy_id, seq, epoch }).expect("a receipt has only ids");
+    let mut answer = answer::ok(JSON, HeaderValue::from_static("no-store"), Bytes::from(json));
+    *answer.status_mut() = match kept {
+        Kept::New => StatusCode::CREATED,
+        Kept::Known => StatusCode::OK,
+    };
+    let place = HeaderValue::try_from(format!("/{topic}/{id}")).expect("ids have only letters and digits");
+    answer.headers_mut().insert(LOCATION, place);
+    answer
+}

@@ -1,0 +1,169 @@
+//! Takes connections in, as many as may be, and sees them out when the box should end.
+//!
+//! Its loop is the front's heartbeat: a front that takes nobody in is hung, whatever else it does.
+
+use std::{io, pin::pin, sync::Arc, time::Duration};
+
+use daemon::{pulse::Pulse, stop::Stop};
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
+};
+
+use crate::{
+    front::Front,
+    link::Link,
+    patience::{Patient, Waits},
+    sides::{ReadSide, WriteSide},
+};
+
+/// Twice as often as the supervisor wants to hear from us.
+const BEAT_EVERY: Duration = Duration::from_millis(500);
+/// How long nobody is taken in when the system cannot give us another descriptor.
+const PAUSE: Duration = Duration::from_millis(50);
+/// The most bytes of one connection's requests or answers that hyper holds. A whole answer is not counted: it is shared.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// How visitors are taken in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manners {
+    /// The most connections at a time.
+    pub(crate) connections: u32,
+    /// How long a client is waited for.
+    pub(crate) waits: Waits,
+    /// How long open requests may take when the box should end.
+    pub(crate) drain_within: Duration,
+}
+
+/// Where visitors come in.
+pub(crate) struct Door<R, W> {
+    listener: TcpListener,
+    front: Arc<Front<R, W>>,
+    manners: Manners,
+    slots: Arc<Semaphore>,
+    stop: Stop,
+    pulse: Pulse,
+}
+
+impl<R: ReadSide, W: WriteSide> Door<R, W> {
+    pub(crate) fn new(
+        listener: TcpListener,
+        front: Arc<Front<R, W>>,
+        manners: Manners,
+        stop: Stop,
+        pulse: Pulse,
+    ) -> Self {
+        let slots = Arc::new(Semaphore::new(manners.connections as usize));
+        Self { listener, front, manners, slots, stop, pulse }
+    }
+
+    /// Takes visitors in until the box should end, then waits until those who are in are served.
+    pub(crate) async fn keep_open(self) {
+        let stop = self.stop.clone();
+        let mut stopped = pin!(stop.asked());
+        let mut beat = interval(BEAT_EVERY);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut not_before = Instant::now();
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut stopped => break,
+                _ = beat.tick() => self.pulse.beat(),
+                taken = self.take_in(not_before) => match taken {
+                    Ok((stream, slot)) => self.attend(stream, slot),
+                    Err(error) => not_before = Instant::now() + pause_after(&error),
+                },
+            }
+        }
+        self.see_out().await;
+    }
+
+    /// The next visitor, once there is room.
+    async fn take_in(&self, not_before: Instant) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+        if not_before > Instant::now() {
+            sleep_until(not_before).await;
+        }
+        let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(io::Error::other)?;
+        let (stream, _) = self.listener.accept().await?;
+        Ok((stream, slot))
+    }
+
+    fn attend(&self, stream: TcpStream, slot: OwnedSemaphorePermit) {
+        let visit = attend(stream, Arc::clone(&self.front), self.manners.waits, self.stop.clone());
+        tokio::spawn(async move {
+            visit.await;
+            drop(slot);
+        });
+    }
+
+    /// Nobody new; who is in is served to the end, but not for ever.
+    async fn see_out(self) {
+        let Self { listener, slots, manners, pulse, .. } = self;
+        drop(listener);
+        let deadline = Instant::now() + manners.drain_within;
+        let mut beat = interval(BEAT_EVERY);
+        let mut all_gone = pin!(slots.acquire_many(manners.connections));
+        loop {
+            tokio::select! {
+                biased;
+                _ = &mut all_gone => return,
+                () = sleep_until(deadline) => break,
+                _ = beat.tick() => pulse.beat(),
+            }
+        }
+        let left = manners.connections as usize - slots.available_permits();
+        tracing::warn!(left, "ended with connections still open");
+    }
+}
+
+/// A client that was gone before we came to it is no reason to pause; without descriptors or memory, trying again at once
+/// would keep a processor busy for nothing.
+fn pause_after(error: &io::Error) -> Duration {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    match error.kind() {
+        ConnectionAborted | ConnectionReset | Interrupted => Duration::ZERO,
+        _ => {
+            tracing::warn!(cause = %error, pause_ms = PAUSE.as_millis(), "no connection could be taken in");
+            PAUSE
+        }
+    }
+}
+
+/// One connection, from its first byte to its last.
+async fn attend<R: ReadSide, W: WriteSide>(stream: TcpStream, front: Arc<Front<R, W>>, waits: Waits, stop: Stop) {
+    let _connected = front.measures.connected();
+    // An answer is written at once and whole: there is nothing to wait for and gather.
+    let _ = stream.set_nodelay(true);
+    let link = Link::new();
+    let patient = Patient::new(stream, Arc::clone(&link), waits, front.measures.traffic());
+    let service = service_fn(move |request| {
+        let answer = Arc::clone(&front).visit(Arc::clone(&link), request);
+        async move { Ok::<_, std::convert::Infallible>(answer.await) }
+    });
+    let mut connection = pin!(http(waits).serve_connection(TokioIo::new(patient), service));
+    let ended = tokio::select! {
+        // The stop first: then the answer that is being made says that the connection ends with it.
+        biased;
+        () = stop.asked() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+        ended = connection.as_mut() => ended,
+    };
+    if let Err(cause) = ended {
+        tracing::debug!(%cause, "connection ended early");
+    }
+}
+
+fn http(waits: Waits) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.half_close(true)
+        // `Patient` counts the time, hyper the bytes.
+        .header_read_timeout(None)
+        .max_header_size(waits.header_bytes as usize)
+        .max_buf_size(BUFFER_BYTES.max(waits.header_bytes as usize));
+    http
+}

@@ -1,0 +1,119 @@
+//! A request becomes an answer. Decides who answers it; what every answer has in common is added here, once.
+
+use std::{sync::Arc, time::Duration};
+
+use hyper::{
+    HeaderMap, Method, Request,
+    body::{Body as _, Incoming},
+    header::{HeaderValue, VARY},
+};
+use proto::RequestId;
+use tokio::time::Instant;
+
+use crate::{
+    answer::{self, Answer, Answered},
+    body::BodyLimits,
+    link::Link,
+    measures::Measures,
+    problem::Problem,
+    routes::Route,
+    sides::{ReadSide, WriteSide},
+    tree::Tree,
+};
+
+/// What the route of a request is called that has none.
+const NOWHERE: &str = "none";
+
+/// All that requests share.
+#[derive(Debug)]
+pub(crate) struct Front<R, W> {
+    pub(crate) reads: R,
+    pub(crate) writes: W,
+    pub(crate) tree: Tree,
+    pub(crate) measures: Measures,
+    pub(crate) limits: Limits,
+}
+
+/// What is allowed of a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Its body.
+    pub(crate) body: BodyLimits,
+    /// How long a box may take to answer.
+    pub(crate) answer_wait: Duration,
+}
+
+/// A request without its body.
+#[derive(Debug)]
+pub(crate) struct Visit {
+    pub(crate) id: RequestId,
+    pub(crate) method: Method,
+    pub(crate) uri: hyper::Uri,
+    pub(crate) headers: HeaderMap,
+}
+
+impl<R: ReadSide, W: WriteSide> Front<R, W> {
+    /// Answers a request that came over `link`.
+    pub(crate) async fn visit(self: Arc<Self>, link: Arc<Link>, request: Request<Incoming>) -> Answer {
+        let began = Instant::now();
+        let _serving = link.serving();
+        let (parts, body) = request.into_parts();
+        let visit = Visit { id: daemon::request_id(), method: parts.method, uri: parts.uri, headers: parts.headers };
+        link.set_linger(!body.is_end_stream());
+        let route = Route::find(visit.uri.path());
+        let name = route.as_ref().map_or(NOWHERE, Route::name);
+        let varies = matches!(route, Ok(Route::Topic(_)));
+        let mut answer = match self.dispatch(route, &visit, body, &link).await {
+            Ok(answer) => answer,
+            Err(problem) => problem.answer(visit.id),
+        };
+        answer::adorn(answer.headers_mut(), visit.id);
+        if varies {
+            answer.headers_mut().append(VARY, HeaderValue::from_static("Accept"));
+        }
+        self.record(&visit, name, &answer, began.elapsed());
+        answer
+    }
+
+    async fn dispatch(&self, route: Result<Route, Problem>, visit: &Visit, body: Incoming, link: &Link) -> Answered {
+        if visit.method == Method::OPTIONS {
+            return Ok(answer::preflight(&visit.headers));
+        }
+        let route = route?;
+        route.check_method(&visit.method)?;
+        self.answer(route, visit, body, link).await
+    }
+
+    async fn answer(&self, route: Route, visit: &Visit, body: Incoming, link: &Link) -> Answered {
+        match route {
+            Route::Topic(topic) if visit.method == Method::POST => self.post(topic, visit, body, link).await,
+            Route::Topic(topic) => self.thread(topic, visit).await,
+            Route::Comment(topic, id) => self.comment(topic, id, visit).await,
+            Route::Root => self.root(visit).await,
+            Route::Live => Ok(self.live()),
+            Route::Ready => self.ready(),
+            Route::Metrics => Ok(self.metrics().await),
+            Route::Version => Ok(self.version()),
+        }
+    }
+
+    fn record(&self, visit: &Visit, route: &'static str, answer: &Answer, took: Duration) {
+        let status = answer.status();
+        self.measures.answered(route, &visit.method, status, took);
+        if status.is_server_error() {
+            crate::seldom::warn(visit.id, route, status);
+        }
+        tracing::debug!(
+            request = %visit.id, method = %visit.method, path = visit.uri.path(), status = status.as_u16(),
+            took_us = took.as_micros(), "answered"
+        );
+    }
+}
+
+/// The reply of a box, with both layers of failure as problems: no answer came, or the answer was no.
+pub(crate) fn settle<T, E: Into<Problem>>(
+    reply: Result<Result<T, E>, daemon::bus::AskError>,
+    whom: &str,
+) -> Result<T, Problem> {
+    reply.map_err(|error| Problem::unanswered(&error, whom))?.map_err(Into::into)
+}

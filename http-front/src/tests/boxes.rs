@@ -1,0 +1,172 @@
+//! Stand-ins for `get-worker` and `post-worker`. Questions and replies pass through the bus's encoding, as in life.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use daemon::bus::AskError;
+use proto::{
+    Answer, AnsweredBy, AnyId, Asked, Cid, CommentId, Epoch, Interface, LegacyId, Question, RequestId, Seq, Topic,
+    interface::{decode, encode},
+    posts::{Kept, PostComment, PostComments, PostError, Receipt, Receipts},
+    threads::{
+        Changes, CommentBlob, CountComments, FindFolder, FindRoot, FolderFiles, ListTopics, ReadChanges, ReadComment,
+        ReadError, ReadFolder, ReadThread, ThreadPage, TopicList,
+    },
+};
+use tokio::sync::Notify;
+
+use crate::sides::Side;
+
+/// The page that has comments.
+pub(super) const TOPIC: Topic = Topic([0x11; 20]);
+/// A comment of it.
+pub(super) const BLOB: &[u8] = b"User: a\n\nhello";
+/// A comment that was deleted.
+pub(super) const DELETED: LegacyId = LegacyId([0xdd; 20]);
+
+pub(super) fn folder() -> Cid {
+    CommentId::of(b"folder").cid()
+}
+
+/// A box that can be told to fail.
+pub(super) struct Stand<H> {
+    pub(super) handler: H,
+    /// What comes instead of an answer.
+    pub(super) failure: Mutex<Option<AskError>>,
+    /// The request ids that came.
+    pub(super) requests: Mutex<Vec<RequestId>>,
+    pub(super) live: AtomicUsize,
+}
+
+impl<H> Stand<H> {
+    pub(super) fn new(handler: H) -> Arc<Self> {
+        let (failure, requests) = (Mutex::new(None), Mutex::new(Vec::new()));
+        Arc::new(Self { handler, failure, requests, live: AtomicUsize::new(1) })
+    }
+
+    pub(super) fn fails_with(&self, error: AskError) {
+        *self.failure.lock().unwrap() = Some(error);
+    }
+}
+
+impl<H: Send + Sync + 'static, I: Interface + AnsweredBy<H>> Side<I> for Arc<Stand<H>> {
+    async fn ask<Q: Question<Of = I>>(
+        &self,
+        question: Q,
+        request: RequestId,
+        within: Duration,
+    ) -> Result<Q::Reply, AskError> {
+        self.requests.lock().unwrap().push(request);
+        let failure = self.failure.lock().unwrap().clone();
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        let asked = Asked { request, left: within };
+        let reply = I::dispatch(&self.handler, Q::OP, encode(question), asked).await.unwrap();
+        Ok(decode(reply).unwrap())
+    }
+
+    fn live(&self) -> usize {
+        self.live.load(SeqCst)
+    }
+}
+
+/// Reads from memory.
+#[derive(Default)]
+pub(super) struct Reads {
+    /// The last page that was asked for.
+    pub(super) asked: Mutex<Option<ReadThread>>,
+    /// The JSON of a page.
+    pub(super) page: Mutex<Bytes>,
+    /// Held back until this is notified, when there is one.
+    pub(super) gate: Option<Arc<Notify>>,
+}
+
+impl Answer<ReadThread> for Reads {
+    async fn answer(&self, question: ReadThread, _: Asked) -> Result<ThreadPage, ReadError> {
+        *self.asked.lock().unwrap() = Some(question);
+        let json = self.page.lock().unwrap().clone();
+        Ok(ThreadPage { folder: None, count: 0, last_seq: Seq(0), next: None, json })
+    }
+}
+
+impl Answer<FindFolder> for Reads {
+    async fn answer(&self, question: FindFolder, _: Asked) -> Result<Option<Cid>, ReadError> {
+        Ok((question.topic == TOPIC).then(folder))
+    }
+}
+
+impl Answer<FindRoot> for Reads {
+    async fn answer(&self, _: FindRoot, _: Asked) -> Result<Cid, ReadError> {
+        if let Some(gate) = &self.gate {
+            gate.notified().await;
+        }
+        Ok(folder())
+    }
+}
+
+impl Answer<ReadComment> for Reads {
+    async fn answer(&self, question: ReadComment, _: Asked) -> Result<CommentBlob, ReadError> {
+        let id = CommentId::of(BLOB);
+        match question.id {
+            AnyId::Comment(asked) if asked == id => Ok(CommentBlob { id, blob: BLOB.into() }),
+            AnyId::Legacy(asked) if asked == LegacyId::of(BLOB) => Ok(CommentBlob { id, blob: BLOB.into() }),
+            AnyId::Legacy(DELETED) => Err(ReadError::Deleted),
+            _ => Err(ReadError::UnknownComment),
+        }
+    }
+}
+
+/// Questions that the front does not ask.
+macro_rules! never_asked {
+    ($($question:ident -> $reply:ty;)+) => { $(
+        impl Answer<$question> for Reads {
+            async fn answer(&self, _: $question, _: Asked) -> $reply {
+                Err(ReadError::Store("the front should not have asked".to_owned()))
+            }
+        }
+    )+ };
+}
+never_asked! {
+    CountComments -> Result<Vec<u64>, ReadError>;
+    ListTopics -> Result<TopicList, ReadError>;
+    ReadFolder -> Result<FolderFiles, ReadError>;
+    ReadChanges -> Result<Changes, ReadError>;
+}
+
+/// Keeps comments in memory.
+#[derive(Default)]
+pub(super) struct Writes {
+    pub(super) kept: Mutex<Vec<(Topic, Bytes)>>,
+    pub(super) refusal: Mutex<Option<PostError>>,
+}
+
+impl Answer<PostComment> for Writes {
+    async fn answer(&self, question: PostComment, _: Asked) -> Result<Receipt, PostError> {
+        if let Some(refusal) = self.refusal.lock().unwrap().clone() {
+            return Err(refusal);
+        }
+        let PostComment { topic, blob, .. } = question;
+        let (id, legacy_id) = (CommentId::of(&blob), LegacyId::of(&blob));
+        let mut all = self.kept.lock().unwrap();
+        let known = all.iter().position(|(_, other)| *other == blob);
+        let place = known.unwrap_or_else(|| {
+            all.push((topic, blob));
+            all.len() - 1
+        });
+        let kept = if known.is_some() { Kept::Known } else { Kept::New };
+        Ok(Receipt { id, legacy_id, seq: Seq(place as u64 + 1), epoch: Epoch(9), kept })
+    }
+}
+
+impl Answer<PostComments> for Writes {
+    async fn answer(&self, _: PostComments, _: Asked) -> Result<Receipts, PostError> {
+        Err(PostError::Store("the front should not have asked".to_owned()))
+    }
+}

@@ -1,0 +1,8 @@
+//! The front as its visitors meet it: over TCP, with boxes behind it that answer from memory.
+
+mod boxes;
+mod client;
+mod drain;
+mod rig;
+mod rough;
+mod surface;

@@ -1,0 +1,102 @@
+//! A front on a free port, with stand-ins behind it.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use daemon::{
+    pulse::Pulse,
+    stop::{self, StopSender},
+};
+use proto::config::Rookery;
+use tokio::{net::TcpListener, task::JoinHandle};
+
+use super::{
+    boxes::{Reads, Stand, Writes},
+    client::{Body, Client, Reply, SOON},
+};
+use crate::{door::Door, front::Front, measures::Measures, settings, tree::Tree};
+
+/// A running front.
+pub(super) struct Rig {
+    pub(super) address: SocketAddr,
+    pub(super) reads: Arc<Stand<Reads>>,
+    pub(super) writes: Arc<Stand<Writes>>,
+    measures: Measures,
+    pub(super) stop: StopSender,
+    door: JoinHandle<()>,
+}
+
+impl Rig {
+    pub(super) async fn start() -> Self {
+        Self::with(Reads::default(), |_| {}).await
+    }
+
+    /// A front with other settings than the default.
+    pub(super) async fn with(reads: Reads, change: impl FnOnce(&mut Rookery)) -> Self {
+        let mut all = Rookery::default();
+        change(&mut all);
+        let (reads, writes) = (Stand::new(reads), Stand::new(Writes::default()));
+        let measures = Measures::default();
+        let front = Front {
+            reads: Arc::clone(&reads),
+            writes: Arc::clone(&writes),
+            tree: Tree::new("/nonexistent/status.sock".into(), "http-front.0".to_owned(), String::new),
+            measures: measures.clone(),
+            limits: settings::limits(&all.http_front, &all),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (sender, stop) = stop::channel();
+        let manners = settings::manners(&all.http_front, &all);
+        let door = Door::new(listener, Arc::new(front), manners, stop, Pulse::new(None));
+        Self { address, reads, writes, measures, stop: sender, door: tokio::spawn(door.keep_open()) }
+    }
+
+    pub(super) async fn connect(&self) -> Client {
+        Client::connect(self.address).await
+    }
+
+    /// One request over a connection of its own, of lines without their ends, and its answer.
+    pub(super) async fn ask(&self, lines: &[&str]) -> Reply {
+        let mut client = self.connect().await;
+        client.send(request(lines, "")).await;
+        let body = if lines[0].starts_with("HEAD ") { Body::None } else { Body::Expected };
+        client.reply(body).await
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Reply {
+        self.ask(&[&format!("GET {path}")]).await
+    }
+
+    pub(super) async fn post(&self, path: &str, body: &str) -> Reply {
+        let mut client = self.connect().await;
+        client.send(request(&[&format!("POST {path}"), &format!("Content-Length: {}", body.len())], body)).await;
+        client.reply(Body::Expected).await
+    }
+
+    /// How many connections are open.
+    pub(super) fn connections(&self) -> i64 {
+        self.measures.open_connections()
+    }
+
+    /// Waits until the door is closed and everybody is out.
+    pub(super) async fn ended(self) {
+        tokio::time::timeout(SOON, self.door).await.expect("the front should have ended").unwrap();
+    }
+}
+
+/// The bytes of a request: the first line without its version, headers, body.
+pub(super) fn request(lines: &[&str], body: &str) -> String {
+    let (first, rest) = lines.split_first().unwrap();
+    let headers: String = rest.iter().map(|line| format!("{line}\r\n")).collect();
+    format!("{first} HTTP/1.1\r\nHost: test\r\n{headers}\r\n{body}")
+}
+
+/// Waits until something is so.
+pub(super) async fn until(mut so: impl FnMut() -> bool) {
+    let waiting = async {
+        while !so() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(SOON, waiting).await.expect("it should have become so");
+}
