@@ -120,7 +120,7 @@ pub enum ShardError {
     /// Names are placed by a hash that we do not have.
     #[error("shard of a folder places names by hash {0:?}, only murmur3 is known: newer software is needed")]
     HashType(Option<u64>),
-    /// A link whose name does not begin with its slot, or whose slot is taken or out of order.
+    /// A link whose name does not begin with its slot or has a slash, or whose slot is taken or out of order.
     #[error("link {0:?} is out of place in its shard: treat the block as damaged")]
     Slot(Bytes),
 }
@@ -151,7 +151,7 @@ fn read_slot(fanout: Fanout, link: &PbLink) -> Result<ShardSlot, ShardError> {
     let digits = link.name.get(..fanout.digits()).ok_or_else(|| ShardError::Slot(link.name.clone()))?;
     let slot = digits.iter().try_fold(0u16, |slot, digit| Some(slot << 4 | u16::from(hex_value(*digit)?)));
     match slot {
-        Some(slot) if slot < fanout.get() => {
+        Some(slot) if slot < fanout.get() && !link.name.contains(&b'/') => {
             Ok(ShardSlot { slot, name: link.name.slice(fanout.digits()..), link: link.link() })
         }
         _ => Err(ShardError::Slot(link.name.clone())),

@@ -39,7 +39,7 @@ pub use cid::{Cid, Version};
 pub use cid_set::CidSet;
 pub use dag_pb::symlink;
 pub use dir::Entry;
-pub use file::{Chunker, FileBuilder, Layout, leaf, leaf_node, leaves};
+pub use file::{Chunker, FileBuilder, Layout, leaf, leaf_node, leaf_nodes, leaves};
 pub use fsnode::{Kind, Mtime, UnixFs, UnixFsError};
 pub use hamt::{Shard, ShardError, ShardPath, ShardSlot};
 pub use item::{FileNode, FilePart, Item, ItemError};

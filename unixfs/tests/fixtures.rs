@@ -5,7 +5,9 @@ mod support;
 use bytes::Bytes;
 use std::convert::Infallible;
 use support::{Stream, entries, names, small_file};
-use unixfs::{Block, Entry, FileBuilder, HashOnly, ImportOptions, Layout, Node, Profile, Sink, dir, leaf_node, leaves};
+use unixfs::{
+    Block, Entry, FileBuilder, HashOnly, ImportOptions, Layout, Node, Profile, Sink, dir, leaf_node, leaf_nodes,
+};
 
 const V0: ImportOptions = Profile::V0_2015.options();
 const V1: ImportOptions = Profile::V1_2025.options();
@@ -64,12 +66,12 @@ fn files_at_and_over_the_width_of_2015_match_kubo_and_the_ipip() {
     }
 }
 
-/// Lays out `file_bytes` of a stream in pieces, hashing on all processors; gives the layout and what is left over.
+/// Lays out the next chunks of a stream, hashing on all processors.
 fn long_file(stream: &mut Stream, chunks: usize) -> Layout {
     let mut layout = Layout::new(V1);
     for _ in 0..chunks / 16 {
-        let batch = (0..16).map(|_| stream.take(MIB)).collect();
-        for (_, node) in leaves(&V1, batch) {
+        let batch: Vec<Bytes> = (0..16).map(|_| stream.take(MIB)).collect();
+        for node in leaf_nodes(&V1, &batch) {
             layout.push(node, &mut HashOnly).unwrap();
         }
     }

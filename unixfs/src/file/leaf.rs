@@ -33,19 +33,32 @@ pub fn leaf_node(options: &ImportOptions, chunk: &[u8]) -> Node {
 }
 
 /// As [`leaf`] for many chunks at once, in their order, on as many threads as the machine has processors.
+///
+/// Threads are started and ended here, so give it megabytes at a time.
 #[must_use]
 pub fn leaves(options: &ImportOptions, chunks: Vec<Bytes>) -> Vec<(Block, Node)> {
-    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(chunks.len()).max(1);
-    let share = chunks.len().div_ceil(threads);
-    if threads == 1 {
-        return chunks.into_iter().map(|chunk| leaf(options, chunk)).collect();
-    }
+    on_all_processors(chunks, |chunk| leaf(options, chunk))
+}
+
+/// As [`leaf_node`] for many chunks at once, as [`leaves`] does.
+#[must_use]
+pub fn leaf_nodes(options: &ImportOptions, chunks: &[Bytes]) -> Vec<Node> {
+    on_all_processors(chunks.iter().collect(), |chunk| leaf_node(options, chunk))
+}
+
+fn on_all_processors<I: Send, O: Send>(mut items: Vec<I>, work: impl Fn(I) -> O + Sync) -> Vec<O> {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let share = items.len().div_ceil(threads).max(1);
+    let work_on = |part: Vec<I>| part.into_iter().map(&work).collect::<Vec<_>>();
     thread::scope(|scope| {
-        let (mine, others) = chunks.split_at(share);
-        let hash = |part: &[Bytes]| part.iter().map(|chunk| leaf(options, chunk.clone())).collect::<Vec<_>>();
-        let hired: Vec<_> = others.chunks(share).map(|part| scope.spawn(move || hash(part))).collect();
-        let mut done = hash(mine);
-        for thread in hired {
+        let mut hired = Vec::with_capacity(threads);
+        while items.len() > share {
+            let part = items.split_off(items.len() - share);
+            hired.push(scope.spawn(|| work_on(part)));
+        }
+        let mut done = work_on(items);
+        // The last part was given away first.
+        for thread in hired.into_iter().rev() {
             done.extend(thread.join().expect("hashing does not panic"));
         }
         done
@@ -105,7 +118,9 @@ mod tests {
             for count in [0u8, 1, 2, 7] {
                 let chunks: Vec<Bytes> = (0..count).map(|n| vec![n; 10].into()).collect();
                 let one_by_one: Vec<_> = chunks.iter().map(|chunk| leaf(&profile.into(), chunk.clone())).collect();
-                assert_eq!(leaves(&profile.into(), chunks), one_by_one);
+                assert_eq!(leaves(&profile.into(), chunks.clone()), one_by_one);
+                let nodes: Vec<_> = one_by_one.iter().map(|(_, node)| *node).collect();
+                assert_eq!(leaf_nodes(&profile.into(), &chunks), nodes);
             }
         }
     }

@@ -11,4 +11,4 @@ mod leaf;
 pub use builder::FileBuilder;
 pub use chunk::Chunker;
 pub use layout::Layout;
-pub use leaf::{leaf, leaf_node, leaves};
+pub use leaf::{leaf, leaf_node, leaf_nodes, leaves};

@@ -71,6 +71,11 @@ struct Place {
 impl Place {
     const ROOT: Self = Self { at: ShardPath::ROOT, level: 0 };
 
+    /// Where in this shard a name belongs.
+    fn slot(self, hash: NameHash, options: &ImportOptions) -> u16 {
+        hash.slot(options.hamt.fanout, self.level).expect("shards on the last level hold no shards")
+    }
+
     fn child(self, options: &ImportOptions, slot: u16) -> Self {
         Self { at: self.at.child(options.hamt.fanout, slot), level: self.level + 1 }
     }
@@ -129,8 +134,9 @@ impl<N: Nodes> Trie<'_, '_, N> {
 }
 
 impl OpenShard {
-    const fn new() -> Self {
-        Self { slots: BTreeMap::new(), unchanged: None, origin: Origin::New }
+    /// A new shard with one entry; another one is about to come.
+    fn around(slot: u16, entry: Entry) -> Self {
+        Self { slots: BTreeMap::from([(slot, Slot::Entry(entry))]), unchanged: None, origin: Origin::New }
     }
 
     fn stored<E>(shard: Shard, link: Link, at: ShardPath, options: &ImportOptions) -> Result<Self, FolderError<E>> {
@@ -163,34 +169,22 @@ impl OpenShard {
         hash: NameHash,
         entry: &Entry,
     ) -> Result<Option<Link>, FolderError<N::Error>> {
-        let fanout = store.options.hamt.fanout;
-        let slot = hash.slot(fanout, place.level).expect("shards on the last level hold no shards");
+        let slot = place.slot(hash, store.options);
         let below = place.child(store.options, slot);
         let old = match self.slots.get_mut(&slot) {
             None => {
                 self.slots.insert(slot, Slot::Entry(entry.clone()));
                 None
             }
-            Some(Slot::Entry(held)) if held.name == entry.name => {
-                if held.link == entry.link {
-                    return Ok(Some(entry.link));
-                }
-                Some(std::mem::replace(&mut held.link, entry.link))
-            }
-            Some(Slot::Entry(_)) if below.level == hamt::levels(fanout) => {
+            Some(Slot::Entry(held)) if held.name == entry.name => Some(std::mem::replace(&mut held.link, entry.link)),
+            Some(Slot::Entry(_)) if below.level == hamt::levels(store.options.hamt.fanout) => {
                 return Err(FolderError::Collision(entry.name.clone()));
             }
-            Some(held @ Slot::Entry(_)) => held.split(store, below)?.set(store, below, hash, entry)?,
-            Some(held) => {
-                let child = held.opened(store, below.at)?;
-                let old = child.set(store, below, hash, entry)?;
-                if child.unchanged.is_some() {
-                    return Ok(old);
-                }
-                old
-            }
+            Some(held) => held.as_shard(store, below)?.set(store, below, hash, entry)?,
         };
-        self.unchanged = None;
+        if old != Some(entry.link) {
+            self.unchanged = None;
+        }
         Ok(old)
     }
 
@@ -202,7 +196,8 @@ impl OpenShard {
         hash: NameHash,
         name: &Bytes,
     ) -> Result<Option<Link>, FolderError<N::Error>> {
-        let slot = hash.slot(store.options.hamt.fanout, place.level).expect("shards on the last level hold no shards");
+        let slot = place.slot(hash, store.options);
+        let below = place.child(store.options, slot);
         let old = match self.slots.get_mut(&slot) {
             None => None,
             Some(Slot::Entry(held)) if held.name != *name => None,
@@ -211,10 +206,7 @@ impl OpenShard {
                 self.slots.remove(&slot);
                 Some(link)
             }
-            Some(held) => {
-                let below = place.child(store.options, slot);
-                held.opened(store, below.at)?.remove(store, below, hash, name)?
-            }
+            Some(held) => held.as_shard(store, below)?.remove(store, below, hash, name)?,
         };
         if old.is_some() {
             self.unchanged = None;
@@ -226,23 +218,23 @@ impl OpenShard {
     fn settle(&mut self, at: ShardPath, options: &ImportOptions, emptied: &mut Vec<ShardPath>) {
         self.slots.retain(|slot, held| {
             let Slot::Open(child) = held else { return true };
-            let below = at.child(options.hamt.fanout, *slot);
-            child.settle(below, options, emptied);
-            if child.slots.len() > 1 {
+            if child.unchanged.is_some() {
                 return true;
             }
-            let last = match child.slots.first_entry() {
-                Some(only) if !matches!(only.get(), Slot::Entry(_)) => return true,
-                Some(only) => Some(only.remove()),
-                None => None,
+            let below = at.child(options.hamt.fanout, *slot);
+            child.settle(below, options, emptied);
+            let last = match child.slots.pop_first() {
+                // More than one, or a single sub-shard: those entries agree in more of their hashes still.
+                Some((slot, held)) if !child.slots.is_empty() || !matches!(held, Slot::Entry(_)) => {
+                    child.slots.insert(slot, held);
+                    return true;
+                }
+                last => last,
             };
             if child.origin == Origin::Stored {
                 emptied.push(below);
             }
-            last.is_some_and(|entry| {
-                *held = entry;
-                true
-            })
+            last.map(|(_, entry)| *held = entry).is_some()
         });
     }
 
@@ -277,33 +269,24 @@ impl From<ShardSlot> for Slot {
 }
 
 impl Slot {
-    /// The sub-shard in this slot, read if it was not; only for slots that hold one.
-    fn opened<N: Nodes>(
+    /// The sub-shard in this slot: read if it was not, made around the entry if there was one.
+    fn as_shard<N: Nodes>(
         &mut self,
         store: &mut Store<'_, N>,
-        at: ShardPath,
+        place: Place,
     ) -> Result<&mut OpenShard, FolderError<N::Error>> {
-        if let Self::Closed(link) = self {
-            *self = Self::Open(Box::new(OpenShard::open(store, at, *link)?));
-        }
+        let shard = match self {
+            Self::Open(shard) => return Ok(shard),
+            Self::Closed(link) => OpenShard::open(store, place.at, *link)?,
+            Self::Entry(entry) => {
+                let hash = NameHash::of(&entry.name, store.options.hamt.fanout);
+                OpenShard::around(place.slot(hash, store.options), entry.clone())
+            }
+        };
+        *self = Self::Open(Box::new(shard));
         match self {
             Self::Open(shard) => Ok(shard),
-            _ => unreachable!("asked only of slots that hold a sub-shard"),
+            _ => unreachable!("opened on the line above"),
         }
-    }
-
-    /// Puts the entry of this slot into a new sub-shard, to make room for another.
-    fn split<N: Nodes>(
-        &mut self,
-        store: &mut Store<'_, N>,
-        below: Place,
-    ) -> Result<&mut OpenShard, FolderError<N::Error>> {
-        let shard = Self::Open(Box::new(OpenShard::new()));
-        let moved = std::mem::replace(self, shard);
-        let child = self.opened(store, below.at)?;
-        if let Self::Entry(entry) = moved {
-            child.set(store, below, NameHash::of(&entry.name, store.options.hamt.fanout), &entry)?;
-        }
-        Ok(child)
     }
 }
