@@ -6,6 +6,7 @@
 //! * [`wiring`]: the boxes, and who may ask whom.
 //! * [`bus`]: the envelope a message travels in between two boxes of one host.
 //! * [`supervision`]: what a box tells the supervisor, and what the supervisor tells the operator.
+//! * [`tap`]: what `supervisor tap` reads from a box.
 //! * [`config`]: `rookery.toml`, every section of it.
 
 pub mod blocks;
@@ -16,6 +17,7 @@ pub mod interface;
 pub mod posts;
 pub mod record;
 pub mod supervision;
+pub mod tap;
 pub mod threads;
 pub mod wiring;
 

@@ -28,7 +28,11 @@ use super::{
     traffic::Counted,
     zmq::ZeroMq,
 };
-use crate::{context::Context, failure::Failure};
+use crate::{
+    context::Context,
+    failure::Failure,
+    tap::{Passing, Side},
+};
 
 const TICK: Duration = Duration::from_millis(500);
 /// Askers are pinged every second tick.
@@ -263,7 +267,8 @@ where
 
     async fn take_question(&mut self, peer: Peer, header: Header, parcel: Parcel) {
         self.counted.asked.inc();
-        if let Err(reason) = self.admit(&peer, &header, &parcel) {
+        let question = Encoded { body: parcel.body, attachment: parcel.attachment };
+        if let Err(reason) = self.admit(&peer, &header, &question) {
             return self.refuse(&peer, header, reason).await;
         }
         self.next_serial += 1;
@@ -272,19 +277,19 @@ where
             answer: Err("the handler panicked; its log says why".to_owned()),
             to: self.finish.clone(),
         };
+        self.tap(&peer, &header, None, &question);
         self.open.insert(self.next_serial, Open { peer, header, since: Instant::now() });
-        let question = Encoded { body: parcel.body, attachment: parcel.attachment };
         tokio::spawn(work::<I, H>(Arc::clone(&self.handler), header, question, finish));
     }
 
-    fn admit(&mut self, peer: &Peer, header: &Header, parcel: &Parcel) -> Result<(), String> {
+    fn admit(&mut self, peer: &Peer, header: &Header, question: &Encoded) -> Result<(), String> {
         if header.version != I::VERSION {
             let (name, spoken, heard) = (I::NAME, I::VERSION, header.version);
             return Err(format!(
                 "{name} is spoken in version {spoken} here, the question has {heard}; run boxes of one build"
             ));
         }
-        fits(parcel)?;
+        fits(question)?;
         if self.open.len() >= OPEN_QUESTIONS || !self.askers.opened(peer) {
             return Err(format!("more than {WINDOW_QUESTIONS} questions open; wait for answers"));
         }
@@ -294,12 +299,12 @@ where
     async fn answer(&mut self, Finished { serial, answer }: Finished) {
         let Some(Open { peer, header, since }) = self.open.remove(&serial) else { return };
         self.askers.closed(&peer);
-        let answer = answer.map(|Encoded { body, attachment }| Parcel { header: Bytes::new(), body, attachment });
-        match answer.and_then(|parcel| fits(&parcel).map(|()| parcel)) {
-            Ok(parcel) => {
-                self.counted.seconds.observe(since.elapsed().as_secs_f64());
+        match answer.and_then(|answer| fits(&answer).map(|()| answer)) {
+            Ok(answer) => {
+                let took = since.elapsed();
+                self.counted.seconds.observe(took.as_secs_f64());
                 self.counted.answered.inc();
-                self.send(&peer, Header { kind: Kind::Answer, left_ms: 0, ..header }, parcel).await;
+                self.reply(&peer, Header { kind: Kind::Answer, left_ms: 0, ..header }, Some(took), answer).await;
             }
             Err(reason) => self.refuse(&peer, header, reason).await,
         }
@@ -309,18 +314,27 @@ where
         self.counted.refused.inc();
         self.warnings.warn(I::NAME, peer, &reason);
         let header = Header { version: I::VERSION, kind: Kind::Refuse, left_ms: 0, ..header };
-        self.send(peer, header, Parcel { body: reason.into(), ..Parcel::default() }).await;
+        let refusal = Encoded { body: reason.into(), attachment: Bytes::new() };
+        self.reply(peer, header, None, refusal).await;
+    }
+
+    async fn reply(&mut self, peer: &Peer, header: Header, took: Option<Duration>, content: Encoded) {
+        self.tap(peer, &header, took, &content);
+        let Encoded { body, attachment } = content;
+        let parcel = Parcel { header: header.encode().into(), body, attachment };
+        if self.router.send(peer, parcel).await.is_err() {
+            self.counted.dropped.inc();
+        }
+    }
+
+    fn tap(&self, peer: &Peer, header: &Header, took: Option<Duration>, content: &Encoded) {
+        self.context.tap.copy(Passing { side: Side::Answering, interface: I::NAME, header, peer, took }, content);
     }
 
     async fn say(&mut self, peer: &Peer, kind: Kind) {
-        self.send(peer, Header::bare(I::VERSION, kind), Parcel::default()).await;
-    }
-
-    async fn send(&mut self, peer: &Peer, header: Header, parcel: Parcel) {
-        let sent = self.router.send(peer, Parcel { header: header.encode().into(), ..parcel }).await;
-        if sent.is_err() && matches!(header.kind, Kind::Answer | Kind::Refuse) {
-            self.counted.dropped.inc();
-        }
+        let header = Header::bare(I::VERSION, kind).encode().into();
+        // Whoever cannot be told is gone, or will be found silent.
+        let _ = self.router.send(peer, Parcel { header, ..Parcel::default() }).await;
     }
 }
 
@@ -332,8 +346,8 @@ async fn work<I: AnsweredBy<H>, H>(handler: Arc<H>, header: Header, question: En
     finish.answer = answer.map_err(|bad| bad.to_string());
 }
 
-fn fits(parcel: &Parcel) -> Result<(), String> {
-    match (parcel.body.len(), parcel.attachment.len()) {
+fn fits(content: &Encoded) -> Result<(), String> {
+    match (content.body.len(), content.attachment.len()) {
         (bytes, _) if bytes > BODY_BYTES => Err(format!("the body has {bytes} bytes where {BODY_BYTES} are allowed")),
         (_, bytes) if bytes > ATTACHMENT_BYTES => {
             Err(format!("the attachment has {bytes} bytes where {ATTACHMENT_BYTES} are allowed"))

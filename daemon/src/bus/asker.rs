@@ -15,11 +15,15 @@ use tokio::{
 use super::{
     error::AskError,
     links,
-    pool::{Errand, Link, Pool, Shortage, Told, Verdict},
+    pool::{Errand, Link, Pool, Shortage, Verdict},
     window::Credit,
     zmq::ZeroMq,
 };
-use crate::{context::Context, failure::Failure};
+use crate::{
+    context::Context,
+    failure::Failure,
+    tap::{Passing, Side},
+};
 
 /// How long an answer may take, unless the asker says otherwise.
 pub const DEADLINE: Duration = Duration::from_secs(10);
@@ -82,8 +86,8 @@ impl<I: Interface> Asker<I> {
         fits(question.body.len(), BODY_BYTES)?;
         fits(question.attachment.len(), ATTACHMENT_BYTES)?;
         let since = Instant::now();
-        let told = Told { op: Q::OP, request, since };
-        let asking = Asking { pool: &self.pool, question, retry: Q::RETRY, told, deadline: since + within };
+        let deadline = since + within;
+        let asking = Asking { pool: &self.pool, question, op: Q::OP, retry: Q::RETRY, request, since, deadline };
         let answer = asking.answer().await?;
         decode(answer).map_err(|cause| AskError::Refused(format!("the reply to {} is unreadable: {cause}", Q::NAME)))
     }
@@ -103,8 +107,10 @@ fn fits(bytes: usize, limit_bytes: usize) -> Result<(), AskError> {
 struct Asking<'a> {
     pool: &'a Pool,
     question: Encoded,
+    op: u16,
     retry: Retry,
-    told: Told,
+    request: RequestId,
+    since: Instant,
     deadline: Instant,
 }
 
@@ -129,7 +135,7 @@ impl Asking<'_> {
 
     fn answered(&self, answer: Encoded) -> Encoded {
         self.pool.counted.answered.inc();
-        self.pool.counted.seconds.observe(self.told.since.elapsed().as_secs_f64());
+        self.pool.counted.seconds.observe(self.since.elapsed().as_secs_f64());
         answer
     }
 
@@ -184,9 +190,11 @@ impl Asking<'_> {
     async fn ask_once(&self, link: &Link, credit: Credit) -> Result<Verdict, AskError> {
         let (reply, verdict) = oneshot::channel();
         let id = link.name_question();
-        let header = self.header(id).encode().into();
+        let header = self.header(id);
         self.pool.counted.asked.inc();
-        link.send(Errand { id, header, question: self.question.clone(), told: self.told, credit, reply });
+        self.tap(link, &header);
+        let (header, question) = (header.encode().into(), self.question.clone());
+        link.send(Errand { id, header, question, since: self.since, credit, reply });
         match timeout_at(self.deadline, verdict).await {
             Ok(verdict) => Ok(verdict.unwrap_or(Verdict::Died)),
             Err(_) => Err(AskError::TimedOut),
@@ -196,7 +204,12 @@ impl Asking<'_> {
     fn header(&self, id: u64) -> Header {
         let left = self.deadline.saturating_duration_since(Instant::now());
         let left_ms = u32::try_from(left.as_millis()).unwrap_or(u32::MAX);
-        let Told { op, request, .. } = self.told;
-        Header { version: self.pool.version, kind: Kind::Ask, id, op, left_ms, request }
+        Header { version: self.pool.version, kind: Kind::Ask, id, op: self.op, left_ms, request: self.request }
+    }
+
+    fn tap(&self, link: &Link, header: &Header) {
+        let interface = self.pool.interface;
+        let passing = Passing { side: Side::Asking, interface, header, peer: link, took: None };
+        self.pool.context.tap.copy(passing, &self.question);
     }
 }

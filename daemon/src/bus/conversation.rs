@@ -12,14 +12,15 @@ use proto::{
 };
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Interval, MissedTickBehavior, interval},
+    time::{Instant, Interval, MissedTickBehavior, interval},
 };
 
 use super::{
     binding::{Dealer, Parcel},
-    pool::{Errand, Link, Pool, Told, Verdict},
+    pool::{Errand, Link, Pool, Verdict},
     window::Credit,
 };
+use crate::tap::{Passing, Side};
 
 const BETWEEN_PINGS: Duration = Duration::from_secs(1);
 /// So many pings without a word, and the instance is hung. Pings are counted, not seconds: if it was this process that
@@ -50,7 +51,7 @@ struct Conversation<'a, D> {
 /// A question without an answer yet.
 struct Open {
     reply: oneshot::Sender<Verdict>,
-    told: Told,
+    since: Instant,
     _credit: Credit,
 }
 
@@ -91,8 +92,8 @@ impl<D: Dealer> Conversation<'_, D> {
             // Whoever asked has given up already.
             return Ok(());
         }
-        let Errand { id, header, question: Encoded { body, attachment }, told, credit, reply } = errand;
-        self.open.insert(id, Open { reply, told, _credit: credit });
+        let Errand { id, header, question: Encoded { body, attachment }, since, credit, reply } = errand;
+        self.open.insert(id, Open { reply, since, _credit: credit });
         self.dealer.send(Parcel { header, body, attachment }).await.map_err(|_| End::Died)
     }
 
@@ -118,7 +119,7 @@ impl<D: Dealer> Conversation<'_, D> {
         };
         match header.kind {
             Kind::Answer => self.answered(&header, parcel),
-            Kind::Refuse => self.refused(&header, &parcel.body),
+            Kind::Refuse => self.refused(&header, parcel.body),
             Kind::Ping => self.say(Kind::Pong).await?,
             Kind::Leaving => self.leave(),
             Kind::Pong | Kind::Ask => {}
@@ -126,16 +127,25 @@ impl<D: Dealer> Conversation<'_, D> {
         Ok(())
     }
 
-    fn answered(&mut self, header: &Header, parcel: Parcel) {
-        let Parcel { body, attachment, .. } = parcel;
-        self.decide(header.id, Verdict::Answer(Encoded { body, attachment }));
+    fn answered(&mut self, header: &Header, Parcel { body, attachment, .. }: Parcel) {
+        let answer = Encoded { body, attachment };
+        self.tap(header, &answer);
+        self.decide(header.id, Verdict::Answer(answer));
     }
 
-    fn refused(&mut self, header: &Header, reason: &Bytes) {
-        let reason = String::from_utf8_lossy(reason).into_owned();
-        tracing::warn!(interface = self.pool.interface, instance = self.link.instance, reason, "refused");
+    fn refused(&mut self, header: &Header, reason: Bytes) {
+        let refusal = Encoded { body: reason, attachment: Bytes::new() };
+        self.tap(header, &refusal);
         self.pool.counted.refused.inc();
+        let reason = String::from_utf8_lossy(&refusal.body).into_owned();
         self.decide(header.id, Verdict::Refused(reason));
+    }
+
+    fn tap(&self, header: &Header, content: &Encoded) {
+        let took = self.open.get(&header.id).map(|open| open.since.elapsed());
+        let interface = self.pool.interface;
+        let passing = Passing { side: Side::Asking, interface, header, peer: &self.link, took };
+        self.pool.context.tap.copy(passing, content);
     }
 
     fn decide(&mut self, id: u64, verdict: Verdict) {

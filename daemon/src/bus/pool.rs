@@ -1,6 +1,7 @@
 //! The live instances of one interface, as all its askers in this process see them, and the choice between them.
 
 use std::{
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -65,23 +66,12 @@ pub struct Errand {
     pub header: Bytes,
     /// The other frames.
     pub question: Encoded,
-    /// What is told of it when somebody taps.
-    pub told: Told,
+    /// When it was asked.
+    pub since: Instant,
     /// Its place in the window.
     pub credit: Credit,
     /// Whoever waits for the answer.
     pub reply: oneshot::Sender<Verdict>,
-}
-
-/// What is told of a question when somebody taps.
-#[derive(Debug, Clone, Copy)]
-pub struct Told {
-    /// Its number in the interface.
-    pub op: u16,
-    /// The visitor's request.
-    pub request: proto::RequestId,
-    /// When it was asked.
-    pub since: Instant,
 }
 
 /// How a question ended at one instance.
@@ -174,6 +164,12 @@ impl Pool {
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "instance {}", self.instance)
+    }
 }
 
 impl Link {

@@ -2,12 +2,16 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use bytes::Bytes;
+use bytes::{BufMut as _, Bytes, BytesMut};
 use proto::{
     Answer, Asked, CommentId, Epoch, LegacyId, Posts, RequestId, Seq, Topic,
+    bus::Kind,
     posts::{Kept, Origin, PostComment, PostComments, PostError, Receipt, Receipts},
+    tap::{TapEntry, Tapped},
 };
 use tokio::{
+    io::AsyncReadExt as _,
+    net::UnixStream,
     sync::Semaphore,
     time::{Instant, timeout},
 };
@@ -183,4 +187,38 @@ async fn dropping_the_last_asker_ends_its_connections() {
     let began = Instant::now();
     timeout(LONG, worker.ended).await.unwrap().unwrap().unwrap();
     assert!(began.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watcher_sees_a_question_and_its_answer_decoded() {
+    let folder = tempfile::tempdir().unwrap();
+    let _worker = worker(folder.path(), 0, 1);
+    let posts = asker(folder.path());
+    let mut watcher = UnixStream::connect(folder.path().join("test.0.tap")).await.unwrap();
+    let tap = &posts.pool.context.tap;
+    let mut own_watcher = UnixStream::connect(folder.path().join("test.9.tap")).await.unwrap();
+    until(|| tap.is_watched()).await;
+    assert!(posts.ask(post("some"), REQUEST).await.is_ok());
+    for watcher in [&mut own_watcher, &mut watcher] {
+        let [question, answer] = [next_entry(watcher).await, next_entry(watcher).await];
+        assert_eq!((question.kind, answer.kind), (Kind::Ask, Kind::Answer));
+        assert_eq!((question.describe().0, question.attachment_bytes), ("PostComment".to_owned(), 4));
+        assert!(answer.describe().1.contains(r#""kept":"New""#), "{}", answer.describe().1);
+        assert!(question.took_us.is_none() && answer.took_us.is_some());
+        assert_eq!((question.request, answer.request), (REQUEST, REQUEST));
+    }
+    drop(own_watcher);
+    until(|| !tap.is_watched()).await;
+}
+
+async fn next_entry(watcher: &mut UnixStream) -> TapEntry {
+    let mut received = BytesMut::new();
+    loop {
+        if let Some(tapped) = Tapped::take_from(&mut received).unwrap() {
+            let Tapped::Message(entry) = tapped else { panic!("copies were dropped") };
+            return entry;
+        }
+        // Byte by byte, so that the next entry stays in the socket.
+        received.put_u8(timeout(LONG, watcher.read_u8()).await.unwrap().unwrap());
+    }
 }
