@@ -1,0 +1,49 @@
+# Rookery. Needs a Rust toolchain and a C compiler; Go, if it is there, builds the real IPFS daemon to compare with.
+#
+#   make up       build, and run the whole tree until Ctrl-C (CONFIG=file for another configuration)
+#   make test     everything that proves something, with a line at the end that says how much
+#   make soak     the long runs: millions of messages, a thousand kills
+#   make bench    measure, beside what; writes benches/RESULTS.md
+#   make fmt lint format; complain
+#   make peers    build the real IPFS daemon into target/peers
+
+CARGO = cargo
+CONFIG =
+BOXES = --workspace --exclude rookery-tests --exclude rookery-benches --bins
+# Lets a test make the IPFS daemon leak, so that the supervisor can be seen to notice.
+LEAK = --features ipfs-node/leak
+
+.PHONY: build up test soak bench fmt lint peers
+
+build:
+	$(CARGO) build --release $(BOXES)
+
+up: build
+	@exec target/release/supervisor up $(if $(CONFIG),--config "$(CONFIG)")
+
+test: peers
+	@CARGO="$(CARGO)" tests/run $(LEAK)
+
+soak: peers
+	$(CARGO) build --release --workspace --bins $(LEAK)
+	ROOKERY_SOAK=1 $(CARGO) test --release -p rookery-tests $(LEAK) soak -- --nocapture --test-threads 1
+
+bench: build
+	$(CARGO) run --release -p rookery-benches
+
+fmt:
+	$(CARGO) fmt --all
+
+lint:
+	$(CARGO) fmt --all -- --check
+	$(CARGO) clippy --workspace --all-targets $(LEAK) -- -D warnings
+
+# Pinned byte for byte by go.sum. Remove target/peers to build it again.
+peers:
+	@if [ -x target/peers/ipfs ]; then :; \
+	elif command -v go > /dev/null; then \
+		echo "building Kubo, the IPFS daemon to compare with"; \
+		mkdir -p target/peers && cd tests/peers/kubo && \
+		go build -buildvcs=false -trimpath -ldflags "-s -w" -o ../../../target/peers/ tool; \
+	elif [ -n "$$CI" ]; then echo "make peers: Go is missing, and CI compares with the real Kubo" >&2; exit 1; \
+	else echo "make peers: Go is missing; what compares with the real Kubo will be skipped"; fi
