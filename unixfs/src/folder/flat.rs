@@ -5,25 +5,24 @@ use crate::dir::{self, BuildError, Entry};
 use crate::hamt::{NameHash, ShardPath};
 use crate::{Fanout, Link};
 use bytes::Bytes;
-use std::collections::HashMap;
 
 /// Changes the folder of these entries; `link` is its block in the store, if it has one.
 pub(super) fn apply<N: Nodes>(
     store: &mut Store<'_, N>,
-    entries: &[Entry],
+    entries: Vec<Entry>,
     link: Option<Link>,
     changes: &Changes<'_>,
 ) -> Result<Option<Link>, FolderError<N::Error>> {
-    let after = merge(entries, changes);
-    if after == entries {
+    let merged = Merged::of(entries, changes);
+    if !merged.has_changed {
         return Ok(link);
     }
-    check_collisions(entries, &after, changes, store.options.hamt.fanout)?;
-    if after.is_empty() {
+    merged.check_collisions(store.options.hamt.fanout)?;
+    if merged.entries.is_empty() {
         store.remove(ShardPath::ROOT)?;
         return Ok(None);
     }
-    write(store, &after).map(Some)
+    write(store, &merged.entries).map(Some)
 }
 
 /// Writes the folder of these entries, in one block or split, whichever their size asks for.
@@ -35,44 +34,61 @@ pub(super) fn write<N: Nodes>(store: &mut Store<'_, N>, sorted: &[Entry]) -> Res
     })
 }
 
-/// The entries after the changes, in the order of their names.
-fn merge(entries: &[Entry], changes: &Changes<'_>) -> Vec<Entry> {
-    let mut after = Vec::with_capacity(entries.len() + changes.len());
-    let mut kept = entries.iter().peekable();
-    for (name, action) in changes {
-        while let Some(entry) = kept.next_if(|entry| entry.name < **name) {
-            after.push(entry.clone());
-        }
-        kept.next_if(|entry| entry.name == **name);
-        if let Action::Set(link) = action {
-            after.push(Entry { name: (*name).clone(), link: *link });
-        }
-    }
-    after.extend(kept.cloned());
-    after
+/// A folder after its changes.
+struct Merged {
+    /// In the order of their names.
+    entries: Vec<Entry>,
+    has_changed: bool,
+    /// Names that were not there before.
+    new: Vec<Bytes>,
 }
 
-/// New names must not share their hash with each other or with a name that was there.
-fn check_collisions<E>(
-    before: &[Entry],
-    after: &[Entry],
-    changes: &Changes<'_>,
-    fanout: Fanout,
-) -> Result<(), FolderError<E>> {
-    let was_there = |name: &Bytes| before.binary_search_by(|entry| entry.name.cmp(name)).is_ok();
-    let is_set = |name: &Bytes| matches!(changes.get(name), Some(Action::Set(_)));
-    let mut new = HashMap::new();
-    for Entry { name, .. } in after.iter().filter(|entry| is_set(&entry.name) && !was_there(&entry.name)) {
-        if new.insert(NameHash::of(name, fanout), name).is_some() {
-            return Err(FolderError::Collision(name.clone()));
+impl Merged {
+    fn of(entries: Vec<Entry>, changes: &Changes<'_>) -> Self {
+        let capacity = entries.len() + changes.len();
+        let mut merged = Self { entries: Vec::with_capacity(capacity), has_changed: false, new: Vec::new() };
+        let mut before = entries.into_iter().peekable();
+        for (name, action) in changes {
+            while let Some(entry) = before.next_if(|entry| entry.name < **name) {
+                merged.entries.push(entry);
+            }
+            let old = before.next_if(|entry| entry.name == **name);
+            merged.change(name, old.map(|entry| entry.link), *action);
+        }
+        merged.entries.extend(before);
+        merged
+    }
+
+    fn change(&mut self, name: &Bytes, old: Option<Link>, action: Action) {
+        let new = match action {
+            Action::Set(link) => Some(link),
+            Action::Remove => None,
+        };
+        self.has_changed |= old != new;
+        if let Some(link) = new {
+            self.entries.push(Entry { name: name.clone(), link });
+        }
+        if old.is_none() && new.is_some() {
+            self.new.push(name.clone());
         }
     }
-    if new.is_empty() {
-        return Ok(());
-    }
-    let taken = |entry: &Entry| new.get(&NameHash::of(&entry.name, fanout)).filter(|name| ***name != entry.name);
-    match after.iter().find_map(taken) {
-        Some(name) => Err(FolderError::Collision((*name).clone())),
-        None => Ok(()),
+
+    /// New names must not share their hash with each other or with a name that was there.
+    fn check_collisions<E>(&self, fanout: Fanout) -> Result<(), FolderError<E>> {
+        if self.new.is_empty() {
+            return Ok(());
+        }
+        let hash = |name: &Bytes| NameHash::of(name, fanout);
+        let mut new: Vec<_> = self.new.iter().map(|name| (hash(name), name)).collect();
+        new.sort_unstable();
+        let same = new.windows(2).find(|pair| pair[0].0 == pair[1].0).map(|pair| pair[1].1);
+        let taken = |entry: &Entry| {
+            let at = new.binary_search_by_key(&hash(&entry.name), |(hash, _)| *hash).ok()?;
+            Some(new[at].1).filter(|name| **name != entry.name)
+        };
+        match same.or_else(|| self.entries.iter().find_map(taken)) {
+            Some(name) => Err(FolderError::Collision(name.clone())),
+            None => Ok(()),
+        }
     }
 }

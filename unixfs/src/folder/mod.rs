@@ -151,8 +151,8 @@ pub fn apply<N: Nodes>(
     let last: Changes<'_> = changes.iter().map(|change| (&change.name, change.action)).collect();
     let mut store = Store { nodes, options };
     let root = match store.read(ShardPath::ROOT, None)? {
-        None => flat::apply(&mut store, &[], None, &last)?,
-        Some((Item::Folder(entries), link)) => flat::apply(&mut store, &entries, Some(link), &last)?,
+        None => flat::apply(&mut store, Vec::new(), None, &last)?,
+        Some((Item::Folder(entries), link)) => flat::apply(&mut store, entries, Some(link), &last)?,
         Some((Item::Shard(shard), link)) => trie::apply(&mut store, shard, link, &last)?,
         Some(_) => return Err(FolderError::damaged(ShardPath::ROOT, Damage::Shape)),
     };
