@@ -28,7 +28,7 @@ pub fn write(out: &mut Vec<u8>, mut number: u64) {
     out.push(number.to_le_bytes()[0]);
 }
 
-/// How many bytes [`write`] uses for `number`.
+/// How many bytes [`write()`] uses for `number`.
 #[must_use]
 pub const fn encoded_bytes(number: u64) -> usize {
     // 9/64 is just above 1/7: it divides the bit length by seven, rounded up, and gives 1 for zero.
