@@ -2,12 +2,10 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
-use daemon::{bus::Asker, context::Context, pulse::Pulse, stop, tap::Tap};
-use prometheus_client::registry::Registry;
+use daemon::{bus::Asker, context::Context, pulse::Pulse, stop};
 use proto::{Posts, RequestId, Threads, Topic, interface::Interface, threads::FindFolder};
 use tokio::{runtime::Runtime, task::JoinSet};
 
@@ -38,15 +36,7 @@ impl Desk {
         let runtime = runtime.expect("a runtime");
         let guard = runtime.enter();
         let (sender, stop) = stop::channel();
-        let context = Context {
-            name: "bench",
-            instance: 0,
-            runtime_dir,
-            stop,
-            pulse: Pulse::new(None),
-            tap: Tap::default(),
-            metrics: Arc::new(Mutex::new(Registry::default())),
-        };
+        let context = Context::new("bench", 0, runtime_dir, stop, Pulse::new(None));
         let threads = open(&context);
         let posts = open(&context);
         drop(guard);
