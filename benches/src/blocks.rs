@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use unixfs::{HashOnly, ImportOptions, Layout, Node, Profile, leaves};
+use unixfs::{HashOnly, ImportOptions, Layout, Node, Profile, leaf_nodes};
 
 use crate::{
     row::{Table, median},
@@ -216,8 +216,8 @@ fn hash_with_unixfs(bytes: &Bytes) -> Node {
     let mut chunks: Vec<_> =
         (0..bytes.len()).step_by(1 << 20).map(|at| bytes.slice(at..bytes.len().min(at + (1 << 20)))).collect();
     while !chunks.is_empty() {
-        let batch = chunks.drain(..chunks.len().min(TOGETHER)).collect();
-        for (_, leaf) in leaves(&options, batch) {
+        let batch: Vec<_> = chunks.drain(..chunks.len().min(TOGETHER)).collect();
+        for leaf in leaf_nodes(&options, &batch) {
             layout.push(leaf, &mut HashOnly).expect("hashing keeps nothing that could fail");
         }
     }

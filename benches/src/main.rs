@@ -19,7 +19,9 @@ mod web;
 
 use row::Table;
 
-const SCENARIOS: &[(&str, fn() -> Table)] = &[
+type Scenario = (&'static str, fn() -> Table);
+
+const SCENARIOS: &[Scenario] = &[
     ("life", life::measure),
     ("web", web::measure),
     ("bus", bus::measure),

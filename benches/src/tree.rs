@@ -65,11 +65,6 @@ impl Tree {
         self.folder.path().join("run")
     }
 
-    /// Where the data is.
-    pub fn data_dir(&self) -> PathBuf {
-        self.folder.path().join("data")
-    }
-
     /// The configuration.
     pub fn config(&self) -> PathBuf {
         self.folder.path().join("rookery.toml")
