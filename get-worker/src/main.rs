@@ -1,2 +1,4 @@
-//! (being written)
+//! `get-worker`: being written.
+mod json;
+mod page;
 fn main() {}
