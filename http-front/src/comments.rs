@@ -78,7 +78,7 @@ impl<R: ReadSide, W: WriteSide> Front<R, W> {
         link.set_linger(false);
         let question = PostComment { topic, origin: Origin::Visitor, blob };
         let reply = self.writes.ask(question, visit.id, self.limits.answer_wait).await;
-        Ok(receipt(topic, settle(reply, WRITER)?))
+        Ok(receipt(topic, &settle(reply, WRITER)?))
     }
 }
 
@@ -87,8 +87,8 @@ fn cid_line(asked: &HeaderMap, cid: proto::Cid) -> Answer {
     answer::tagged(asked, etag::of(cid), answer::ok(TEXT, REVALIDATE, format!("{cid}\n")))
 }
 
-fn receipt(topic: Topic, receipt: Receipt) -> Answer {
-    let Receipt { id, legacy_id, seq, epoch, kept } = receipt;
+fn receipt(topic: Topic, receipt: &Receipt) -> Answer {
+    let Receipt { id, legacy_id, seq, epoch, kept } = *receipt;
     let json = serde_json::to_vec(&ReceiptJson { id, legacy_id, seq, epoch }).expect("a receipt has only ids");
     let mut answer = answer::ok(JSON, HeaderValue::from_static("no-store"), Bytes::from(json));
     *answer.status_mut() = match kept {

@@ -17,6 +17,7 @@ use crate::{
     front::Front,
     link::Link,
     patience::{Patient, Waits},
+    seldom::Seldom,
     sides::{ReadSide, WriteSide},
 };
 
@@ -71,7 +72,10 @@ impl<R: ReadSide, W: WriteSide> Door<R, W> {
             tokio::select! {
                 biased;
                 () = &mut stopped => break,
-                _ = beat.tick() => self.pulse.beat(),
+                _ = beat.tick() => {
+                    self.pulse.beat();
+                    self.tell_if_full();
+                }
                 taken = self.take_in(not_before) => match taken {
                     Ok((stream, slot)) => self.attend(stream, slot),
                     Err(error) => not_before = Instant::now() + pause_after(&error),
@@ -89,6 +93,16 @@ impl<R: ReadSide, W: WriteSide> Door<R, W> {
         let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(io::Error::other)?;
         let (stream, _) = self.listener.accept().await?;
         Ok((stream, slot))
+    }
+
+    fn tell_if_full(&self) {
+        static FULL: Seldom = Seldom::new();
+        if self.slots.available_permits() == 0
+            && let Some(_) = FULL.pass()
+        {
+            let connections = self.manners.connections;
+            tracing::warn!(connections, "as many connections as may be; the next waits until one ends");
+        }
     }
 
     fn attend(&self, stream: TcpStream, slot: OwnedSemaphorePermit) {
@@ -122,11 +136,14 @@ impl<R: ReadSide, W: WriteSide> Door<R, W> {
 /// A client that was gone before we came to it is no reason to pause; without descriptors or memory, trying again at once
 /// would keep a processor busy for nothing.
 fn pause_after(error: &io::Error) -> Duration {
+    static FAILED: Seldom = Seldom::new();
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     match error.kind() {
         ConnectionAborted | ConnectionReset | Interrupted => Duration::ZERO,
         _ => {
-            tracing::warn!(cause = %error, pause_ms = PAUSE.as_millis(), "no connection could be taken in");
+            if let Some(left_out) = FAILED.pass() {
+                tracing::warn!(cause = %error, left_out, "no connection could be taken in");
+            }
             PAUSE
         }
     }
@@ -166,4 +183,16 @@ fn http(waits: Waits) -> http1::Builder {
         .max_header_size(waits.header_bytes as usize)
         .max_buf_size(BUFFER_BYTES.max(waits.header_bytes as usize));
     http
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_lasts_is_a_reason_to_pause() {
+        let without_descriptors = io::Error::from_raw_os_error(24);
+        assert_eq!(pause_after(&without_descriptors), PAUSE);
+        assert_eq!(pause_after(&io::ErrorKind::ConnectionAborted.into()), Duration::ZERO);
+    }
 }

@@ -161,6 +161,52 @@ rookery_page_seconds_bucket{le=\"+Inf\",box=\"get-worker\",instance=\"0\"} 2
         exposition.render()
     }
 
+    /// What the format demands of the order of lines and of names.
+    fn assert_valid(text: &str) {
+        let lines: Vec<_> = text.strip_suffix("# EOF\n").expect("it ends with its mark").lines().collect();
+        let (mut seen, mut family, mut kind) = (std::collections::BTreeSet::new(), "", "unknown");
+        for line in lines {
+            let mut words = line.splitn(4, ' ');
+            if words.next() == Some("#") {
+                let (word, name, value) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
+                if name != family {
+                    assert!(seen.insert(name), "{name} is in two places");
+                    (family, kind) = (name, "unknown");
+                }
+                kind = if word == "TYPE" { value } else { kind };
+                continue;
+            }
+            let (name, labels_and_value) = line.split_at(line.find(['{', ' ']).unwrap());
+            let suffixes: &[&str] = match kind {
+                "counter" => &["_total", "_created"],
+                "histogram" => &["_bucket", "_count", "_sum", "_created"],
+                _ => &[""],
+            };
+            let suffix = name.strip_prefix(family).unwrap_or_else(|| panic!("{line} is not of {family}"));
+            assert!(suffixes.contains(&suffix), "{line} is no {kind}");
+            assert!(labels_and_value.rsplit(' ').next().unwrap().parse::<f64>().is_ok(), "{line} has no value");
+        }
+    }
+
+    #[test]
+    fn metrics_of_real_registries_become_one_valid_text() {
+        let of_box = |name: &str| {
+            let labels = [("box".into(), name.to_owned().into())];
+            let mut registry =
+                prometheus_client::registry::Registry::with_prefix_and_labels("rookery", labels.into_iter());
+            let measures = crate::measures::Measures::default();
+            measures.register(&mut registry);
+            let took = std::time::Duration::from_millis(1);
+            measures.answered("root", &hyper::Method::GET, hyper::StatusCode::OK, took);
+            let mut text = String::new();
+            prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+            text
+        };
+        let text = merged(&[&of_box("a"), WORKER, &of_box("b")]);
+        assert_valid(&text);
+        assert_eq!(text.matches("rookery_http_request_seconds_count{").count(), 2);
+    }
+
     #[test]
     fn samples_of_a_family_stand_together_under_one_description() {
         let golden = "\
@@ -180,6 +226,7 @@ rookery_page_seconds_bucket{le=\"+Inf\",box=\"get-worker\",instance=\"0\"} 2
 # EOF
 ";
         assert_eq!(merged(&[FRONT, WORKER]), golden);
+        assert_valid(golden);
     }
 
     #[test]
@@ -212,6 +259,7 @@ rookery_page_seconds_bucket{le=\"+Inf\",box=\"get-worker\",instance=\"0\"} 2
         let mut exposition = Exposition::default();
         exposition.add_instances(&[instance]);
         let text = exposition.render();
+        assert_valid(&text);
         for line in [
             r#"rookery_box_up{box="get-worker",instance="1"} 1"#,
             r#"rookery_box_restarts_total{box="get-worker",instance="1"} 2"#,

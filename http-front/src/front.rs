@@ -17,6 +17,7 @@ use crate::{
     measures::Measures,
     problem::Problem,
     routes::Route,
+    seldom::Seldom,
     sides::{ReadSide, WriteSide},
     tree::Tree,
 };
@@ -98,10 +99,13 @@ impl<R: ReadSide, W: WriteSide> Front<R, W> {
     }
 
     fn record(&self, visit: &Visit, route: &'static str, answer: &Answer, took: Duration) {
+        static FAILED: Seldom = Seldom::new();
         let status = answer.status();
         self.measures.answered(route, &visit.method, status, took);
-        if status.is_server_error() {
-            crate::seldom::warn(visit.id, route, status);
+        if status.is_server_error()
+            && let Some(left_out) = FAILED.pass()
+        {
+            tracing::warn!(request = %visit.id, route, status = status.as_u16(), left_out, "request failed");
         }
         tracing::debug!(
             request = %visit.id, method = %visit.method, path = visit.uri.path(), status = status.as_u16(),

@@ -133,8 +133,8 @@ impl Problem {
 
     /// The tree cannot do its main job.
     pub(crate) fn not_ready(missing: &[&str]) -> Self {
-        let detail =
-            format!("no live {}; `supervisor status` says why; it is asked for by itself", missing.join(", no live "));
+        let missing = missing.join(", ");
+        let detail = format!("no instance answers of: {missing}; both are needed; `supervisor status` says why");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "Not ready", detail).then(Then::AskAgain)
     }
 

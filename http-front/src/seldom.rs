@@ -8,22 +8,28 @@ use std::{
     time::Instant,
 };
 
-use hyper::StatusCode;
-use proto::RequestId;
-
 const BETWEEN_MS: u64 = 1_000;
 
-/// Lets one through per [`BETWEEN_MS`] and counts the rest.
-#[derive(Debug, Default)]
-struct Gate {
+/// Lets one warning through a second and counts the rest. One for each kind of warning.
+#[derive(Debug)]
+pub(crate) struct Seldom {
     /// The first moment at which the next may pass.
     opens_ms: AtomicU64,
     left_out: AtomicU64,
 }
 
-impl Gate {
-    /// How many were left out since the last one that passed, if this one may.
-    fn pass(&self, now_ms: u64) -> Option<u64> {
+impl Seldom {
+    pub(crate) const fn new() -> Self {
+        Self { opens_ms: AtomicU64::new(0), left_out: AtomicU64::new(0) }
+    }
+
+    /// How many were left out since the last one that passed, if this one may pass now.
+    pub(crate) fn pass(&self) -> Option<u64> {
+        static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        self.pass_at(u64::try_from(BEGAN.elapsed().as_millis()).unwrap_or(u64::MAX - BETWEEN_MS))
+    }
+
+    fn pass_at(&self, now_ms: u64) -> Option<u64> {
         let opens_ms = self.opens_ms.load(Relaxed);
         let first = now_ms >= opens_ms
             && self.opens_ms.compare_exchange(opens_ms, now_ms + BETWEEN_MS, Relaxed, Relaxed).is_ok();
@@ -37,24 +43,14 @@ impl Gate {
     }
 }
 
-/// Says that a request was answered with our own failure.
-pub(crate) fn warn(request: RequestId, route: &'static str, status: StatusCode) {
-    static GATE: LazyLock<(Instant, Gate)> = LazyLock::new(|| (Instant::now(), Gate::default()));
-    let (began, gate) = &*GATE;
-    let now_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX - BETWEEN_MS);
-    if let Some(left_out) = gate.pass(now_ms) {
-        tracing::warn!(%request, route, status = status.as_u16(), left_out, "request failed");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn one_a_second_passes_and_the_rest_is_counted() {
-        let gate = Gate::default();
-        let passed = [0, 1, 999, 1_000, 1_001, 2_500].map(|now_ms| gate.pass(now_ms));
+        let seldom = Seldom::new();
+        let passed = [0, 1, 999, 1_000, 1_001, 2_500].map(|now_ms| seldom.pass_at(now_ms));
         assert_eq!(passed, [Some(0), None, None, Some(2), None, Some(1)]);
     }
 }
