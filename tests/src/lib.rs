@@ -7,6 +7,7 @@
 //! * [`kubo`]: the real IPFS daemon, to compare with.
 //! * [`multipart`]: what Kubo's RPC wants to be sent.
 //! * [`sources`]: the repository itself, for the tests of the design's invariants.
+//! * [`visitors`]: many clients that post and read at once.
 //! * [`wait`]: the only place where a test lets time pass.
 
 pub mod comments;
@@ -17,4 +18,5 @@ pub mod process;
 pub mod programs;
 pub mod sources;
 pub mod tree;
+pub mod visitors;
 pub mod wait;

@@ -1,0 +1,10 @@
+//! Scenarios on the whole tree: real processes, real sockets, real peers. Each test starts a tree of its own.
+
+mod by_hand;
+mod crash;
+mod first_comment;
+mod folders;
+mod hostile_clients;
+mod http_surface;
+mod ipfs_away;
+mod kill_any_box;
