@@ -1,1 +1,48 @@
-//! (being written)
+//! `comment-store`: comments on disk, for one writer process and many reader processes.
+//!
+//! A library of layer 2. `post-worker` opens a [`Writer`]; `get-worker`, `ipfs-shim` and `sync-agent` open a [`Reader`];
+//! nobody else opens it. It knows bytes and ids, not IPFS: CIDs and folder nodes are bytes that the writer was given.
+//!
+//! What is decided here, once:
+//!
+//! * **Everything is per topic.** The same bytes posted to two pages are two comments.
+//! * **Convergence.** What a topic shows, what its folder holds and its XOR are a pure function of the set of blobs that
+//!   ever came in, whatever their order: [`model`] is that function written down, [`Batch::insert`] is the same result
+//!   kept up to date one comment at a time, and `store check` compares the two.
+//! * **A comment is never lost and never doubled.** [`Batch::commit`] returns after one fsync for all that is in it.
+//! * **Damage is found, not spread.** What LMDB does not check (a cut file, a foreign file, a flipped bit) is checked
+//!   here, before it opens the file and when a blob is read. A store that looks wrong is never written to.
+//!
+//! The files of a store: `FORMAT` (name and version, as text), `data.mdb` and `lock.mdb` (LMDB; readers write into the
+//! latter too, so they need write access to it), `LOCK` (held by the writer, names its process).
+
+mod batch;
+mod converge;
+mod error;
+mod folders;
+mod format;
+mod incoming;
+mod keys;
+mod lock;
+mod migrate;
+pub mod model;
+mod nodes;
+mod opened;
+mod options;
+mod pages;
+mod reader;
+mod row;
+mod snapshot;
+mod tables;
+mod writer;
+
+pub use batch::{Batch, Committed};
+pub use error::{InsertError, StoreError};
+pub use folders::{File, FolderChanges};
+pub use incoming::{Group, Incoming, Kind};
+pub use nodes::{Change, Changes, NodeChange};
+pub use options::Options;
+pub use reader::Reader;
+pub use snapshot::{Arrival, Edit, FilesPage, Found, Page, Shown, Snapshot, StoredFile};
+pub use tables::Summary;
+pub use writer::Writer;

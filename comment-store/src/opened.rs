@@ -1,0 +1,76 @@
+//! An open store, as the writer and the readers share it.
+
+use std::path::PathBuf;
+
+use heed::{Env, EnvFlags, EnvOpenOptions, RoTxn, WithoutTls};
+use proto::{Seq, Topic};
+
+use crate::{Options, StoreError, keys, row::Row, tables::Tables};
+
+/// Readers at a time, over all processes. A slot is 64 bytes of the lock file.
+const READERS: u32 = 512;
+const GIB: usize = 1 << 30;
+
+/// An open store.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) env: Env<WithoutTls>,
+    pub(crate) tables: Tables,
+    pub(crate) options: Options,
+    pub(crate) dir: PathBuf,
+}
+
+/// How LMDB is to be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+}
+
+/// Opens the database. The files have been looked at before ([`crate::format::inspect`]).
+pub(crate) fn open_env(
+    dir: &std::path::Path,
+    options: &Options,
+    access: Access,
+) -> Result<Env<WithoutTls>, StoreError> {
+    let mut open = EnvOpenOptions::new().read_txn_without_tls();
+    open.map_size(usize::try_from(options.map_gib).unwrap_or(usize::MAX).saturating_mul(GIB));
+    open.max_readers(READERS).max_dbs(crate::tables::NAMES.len() as u32 + 7);
+    let read_only = if access == Access::Read { EnvFlags::READ_ONLY } else { EnvFlags::empty() };
+    // SAFETY: neither flag gives up a guarantee: no read-ahead (threads are read in small pieces), and read-only.
+    unsafe { open.flags(EnvFlags::NO_READ_AHEAD | read_only) };
+    // SAFETY: the map is changed by LMDB alone: nothing of ours writes or truncates data.mdb, and a file that was cut or
+    // replaced by others before is refused by `inspect`.
+    Ok(unsafe { open.open(dir) }?)
+}
+
+impl Opened {
+    /// What is known about a comment, and its blob.
+    pub(crate) fn row<'t>(
+        &self,
+        txn: &'t RoTxn<'_, WithoutTls>,
+        topic: &Topic,
+        seq: Seq,
+    ) -> Result<(Row, &'t [u8]), StoreError> {
+        let bytes = self.tables.comments.get(txn, &keys::row(topic, seq))?;
+        bytes.and_then(Row::decode).ok_or_else(|| self.damaged("comments", &format!("{topic} {seq}")))
+    }
+
+    /// The version of a node that was there after a commit, and the commit that made it.
+    pub(crate) fn version_at<'t>(
+        &self,
+        txn: &'t RoTxn<'_, WithoutTls>,
+        path: &[u8],
+        commit: u64,
+    ) -> Result<Option<(u64, &'t [u8])>, StoreError> {
+        let found = self.tables.nodes.get_lower_than_or_equal_to(txn, &keys::node(path, commit))?;
+        let version = found.and_then(|(key, value)| Some((keys::split_node(key)?, value)));
+        Ok(version.filter(|((found, _), _)| *found == path).map(|((_, commit), value)| (commit, value)))
+    }
+
+    /// An error about a row that should be there and sound.
+    pub(crate) fn damaged(&self, table: &str, row: &str) -> StoreError {
+        let found = format!("has no row {row} in its table {table}");
+        StoreError::Damaged { path: self.dir.join(crate::format::DATA), found }
+    }
+}
