@@ -180,6 +180,10 @@ pub enum Command {
     },
 }
 
+fn failed() -> u8 {
+    exit::FAILED
+}
+
 /// What the supervisor says to a command. [`Reply::Working`] comes within a second, then the end of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "reply", rename_all = "kebab-case")]
@@ -197,5 +201,8 @@ pub enum Reply {
     Refused {
         /// Why, and what to do.
         reason: String,
+        /// The exit code that the command line should end with: one of [`exit`].
+        #[serde(default = "failed")]
+        code: u8,
     },
 }

@@ -1,0 +1,131 @@
+//! `memory`: what a process uses, and how much the IPFS daemon may. Reads `/proc`, nothing else.
+
+use std::fs;
+
+use proto::config::Ipfs;
+
+use crate::machine::Event;
+
+/// What a process has in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Resident set, files that it maps included.
+    pub rss_bytes: u64,
+    /// Its anonymous part: what leaks.
+    pub rss_anon_bytes: u64,
+}
+
+/// What process `pid` has in memory; nothing when it is gone.
+pub fn of(pid: u32) -> Option<Usage> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    Some(parse(&text))
+}
+
+/// What this process has in memory.
+pub fn ours() -> Usage {
+    of(std::process::id()).unwrap_or_default()
+}
+
+fn parse(status: &str) -> Usage {
+    let bytes = |key: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(key))?;
+        line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kib| kib * 1024)
+    };
+    // A zombie has no such lines, and no memory.
+    Usage { rss_bytes: bytes("VmRSS:").unwrap_or(0), rss_anon_bytes: bytes("RssAnon:").unwrap_or(0) }
+}
+
+/// How much anonymous memory the IPFS daemon may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    soft_bytes: u64,
+    hard_bytes: u64,
+}
+
+const MIB: u64 = 1024 * 1024;
+
+impl Limits {
+    /// The configured limits, with an eighth and a quarter of the machine for those that are not.
+    pub fn new(config: &Ipfs, machine_bytes: u64) -> Self {
+        let hard_bytes = config.memory_hard_mib.map_or(machine_bytes / 4, |mib| mib.saturating_mul(MIB));
+        let soft_bytes = config.memory_soft_mib.map_or(machine_bytes / 8, |mib| mib.saturating_mul(MIB));
+        Self { soft_bytes: soft_bytes.min(hard_bytes), hard_bytes }
+    }
+
+    /// What should be done about a daemon that has this much.
+    pub fn judge(&self, usage: Usage) -> Option<Event> {
+        let has = |limit_bytes: u64, which: &str| {
+            let (used, limit) = (usage.rss_anon_bytes / MIB, limit_bytes / MIB);
+            format!("{used} MiB of anonymous memory, above the {which} limit of {limit} MiB")
+        };
+        match usage.rss_anon_bytes {
+            bytes if bytes > self.hard_bytes => {
+                let why = has(self.hard_bytes, "hard");
+                Some(Event::Exceeded(format!("killed with {why} ([ipfs] memory_hard_mib)")))
+            }
+            bytes if bytes > self.soft_bytes => {
+                let why = has(self.soft_bytes, "soft");
+                Some(Event::Recycle(format!("recycled with {why} ([ipfs] memory_soft_mib)")))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The memory that this process and its children can use: the machine's, or its control group's if that is less.
+pub fn of_the_machine() -> u64 {
+    let kind = sysinfo::RefreshKind::nothing().with_memory(sysinfo::MemoryRefreshKind::nothing().with_ram());
+    let Ok(system) = sysinfo::System::new_with_specifics(kind) else { return FALLBACK_BYTES };
+    let group = system.cgroup_limits().map(|limits| limits.total_memory).filter(|&bytes| bytes > 0);
+    group.unwrap_or(u64::MAX).min(system.total_memory())
+}
+
+/// Assumed of a machine that does not say how much memory it has.
+const FALLBACK_BYTES: u64 = 2048 * MIB;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits() -> Limits {
+        Limits::new(&Ipfs { memory_soft_mib: Some(8), memory_hard_mib: Some(16), ..Ipfs::default() }, 0)
+    }
+
+    fn usage(mib: u64) -> Usage {
+        Usage { rss_bytes: u64::MAX, rss_anon_bytes: mib * MIB }
+    }
+
+    #[test]
+    fn the_kernels_lines_are_read() {
+        let text = "Name:\tx\nVmRSS:\t    1528 kB\nRssAnon:\t     104 kB\nRssFile:\t    1424 kB\n";
+        assert_eq!(parse(text), Usage { rss_bytes: 1528 * 1024, rss_anon_bytes: 104 * 1024 });
+        assert_eq!(parse("Name:\tx\nState:\tZ (zombie)\n"), Usage::default());
+    }
+
+    #[test]
+    fn this_process_has_some_memory() {
+        assert!(ours().rss_bytes > ours().rss_anon_bytes && ours().rss_anon_bytes > 0);
+    }
+
+    #[test]
+    fn mapped_files_do_not_count() {
+        assert!(limits().judge(usage(8)).is_none());
+    }
+
+    #[test]
+    fn above_the_soft_limit_a_daemon_is_recycled_and_above_the_hard_one_killed() {
+        let Some(Event::Recycle(why)) = limits().judge(usage(9)) else { panic!("not recycled") };
+        assert_eq!(
+            why,
+            "recycled with 9 MiB of anonymous memory, above the soft limit of 8 MiB ([ipfs] memory_soft_mib)"
+        );
+        assert!(matches!(limits().judge(usage(17)), Some(Event::Exceeded(_))));
+    }
+
+    #[test]
+    fn by_default_an_eighth_and_a_quarter_of_the_machine_are_the_limits() {
+        let limits = Limits::new(&Ipfs::default(), 800 * MIB);
+        assert_eq!(limits, Limits { soft_bytes: 100 * MIB, hard_bytes: 200 * MIB });
+        assert!(of_the_machine() > MIB);
+    }
+}
