@@ -1,6 +1,7 @@
 //! `rookery-tests`: starts the real tree, and real peers, and proves what the design promises.
 //!
 //! * [`tree`]: a whole tree in a directory of its own, with every port chosen by the system.
+//! * [`bus_peer`]: one end of the bus as a process, and [`echo`]: what it is asked.
 //! * [`process`]: signals by process id, and the search for processes that were left behind.
 //! * [`http`]: a client that hides nothing: no retry, headers and trailers as they came.
 //! * [`comments`]: comments as clients write them, and what the server says about them.
@@ -10,7 +11,9 @@
 //! * [`visitors`]: many clients that post and read at once.
 //! * [`wait`]: the only place where a test lets time pass.
 
+pub mod bus_peer;
 pub mod comments;
+pub mod echo;
 pub mod http;
 pub mod kubo;
 pub mod multipart;

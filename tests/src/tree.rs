@@ -138,6 +138,52 @@ impl Said {
     }
 }
 
+/// A program that was started beside the tree; ended when it is dropped.
+#[derive(Debug)]
+pub struct Begun {
+    child: Child,
+    what: String,
+    out: PathBuf,
+    err: PathBuf,
+}
+
+impl Begun {
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has written to stdout so far.
+    #[must_use]
+    pub fn out(&self) -> String {
+        fs::read_to_string(&self.out).unwrap_or_default()
+    }
+
+    /// What it has written to stderr so far.
+    #[must_use]
+    pub fn err(&self) -> String {
+        fs::read_to_string(&self.err).unwrap_or_default()
+    }
+
+    /// Waits until it has ended by itself, and returns its exit code; none when a signal ended it.
+    ///
+    /// # Panics
+    ///
+    /// When it does not end within `deadline`.
+    pub fn await_end(&mut self, deadline: Duration) -> Option<i32> {
+        let ended = wait::within(deadline, || self.child.try_wait().expect("our own child"));
+        ended.unwrap_or_else(|| panic!("`{}` does not end: {}{}", self.what, self.out(), self.err())).code()
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// A tree that was started, or can be.
 #[derive(Debug)]
 pub struct Tree {
@@ -359,29 +405,24 @@ impl Tree {
     ///
     /// When it does not end.
     pub fn command(&self, arguments: &[&str]) -> Said {
-        let (mut child, out, err) = self.begin("supervisor", arguments);
-        let ended = wait::within(READY_DEADLINE * 2, || child.try_wait().expect("our own child"));
-        let read = |path: &Path| fs::read_to_string(path).unwrap_or_default();
-        let Some(status) = ended else {
-            let _ = child.kill();
-            let _ = child.wait();
-            panic!("{arguments:?} does not end: {}{}", read(&out), read(&err));
-        };
-        Said { code: status.code(), out: read(&out), err: read(&err) }
+        let mut begun = self.begin("supervisor", arguments);
+        let code = begun.await_end(READY_DEADLINE * 2);
+        Said { code, out: begun.out(), err: begun.err() }
     }
 
-    /// Starts a program with this tree's configuration; returns it and the files that it writes stdout and stderr to.
+    /// Starts a program with this tree's configuration, as an operator would beside the tree.
     ///
     /// # Panics
     ///
     /// When it cannot be started.
-    pub fn begin(&self, name: &str, arguments: &[&str]) -> (Child, PathBuf, PathBuf) {
+    pub fn begin(&self, name: &str, arguments: &[&str]) -> Begun {
         let run = self.runs.fetch_add(1, Ordering::Relaxed);
         let path = |end: &str| self.folder().join(format!("command{run}.{end}"));
         let (out, err) = (path("out"), path("err"));
         let mut command = self.program(name, arguments);
         command.stdout(File::create(&out).expect("a file")).stderr(File::create(&err).expect("a file"));
-        (command.spawn().unwrap_or_else(|e| panic!("{name}: {e}")), out, err)
+        let child = command.spawn().unwrap_or_else(|e| panic!("{name}: {e}"));
+        Begun { child, what: format!("{name} {}", arguments.join(" ")), out, err }
     }
 
     fn program(&self, name: &str, arguments: &[&str]) -> Command {

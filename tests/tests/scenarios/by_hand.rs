@@ -1,6 +1,6 @@
 //! A box that an operator starts by hand joins the work, and leaves it, unnoticed by visitors.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use proto::supervision::InstanceState;
@@ -19,7 +19,7 @@ fn a_worker_started_by_hand_serves_alone_while_the_supervised_ones_are_stopped()
     let tree = Tree::start();
     let visitors = Visitors::begin(&tree, Temper::Strict, 4);
     visitors.await_rounds(10);
-    let (mut worker, _, log) = tree.begin("get-worker", &["--instance", "3"]);
+    let mut worker = tree.begin("get-worker", &["--instance", "3"]);
     wait::until("the worker answers", DEADLINE, || tree.folder().join("run/threads.3.sock").exists().then_some(()));
     visitors.await_rounds(10);
 
@@ -31,9 +31,8 @@ fn a_worker_started_by_hand_serves_alone_while_the_supervised_ones_are_stopped()
     visitors.await_rounds(50);
 
     let _ = tree.command(&["start", "get-worker"]).well();
-    process::send(worker.id(), Signal::SIGTERM);
-    let ended = wait::until("the worker ends", DEADLINE, || worker.try_wait().expect("our own child"));
-    assert!(ended.success(), "{ended}: {}", fs::read_to_string(log).unwrap_or_default());
+    process::send(worker.pid(), Signal::SIGTERM);
+    assert_eq!(worker.await_end(DEADLINE), Some(0), "{}", worker.err());
     visitors.await_rounds(50);
     assert_all_kept(&tree, &visitors.end());
 }
@@ -42,11 +41,9 @@ fn a_worker_started_by_hand_serves_alone_while_the_supervised_ones_are_stopped()
 fn a_second_copy_of_an_instance_is_refused_with_the_holders_process_id() {
     let tree = Tree::start();
     let holder = tree.pid("get-worker.0").to_string();
-    let (mut second, _, log) = tree.begin("get-worker", &["--instance", "0"]);
-    let ended = wait::until("the second copy ends", DEADLINE, || second.try_wait().expect("our own child"));
-    let log = fs::read_to_string(log).expect("a log");
-    assert_eq!(ended.code(), Some(75), "{log}");
-    assert!(log.contains(&holder), "{log}");
+    let mut second = tree.begin("get-worker", &["--instance", "0"]);
+    assert_eq!(second.await_end(DEADLINE), Some(75), "{}", second.err());
+    assert!(second.err().contains(&holder), "{}", second.err());
 }
 
 #[test]

@@ -8,3 +8,5 @@ mod hostile_clients;
 mod http_surface;
 mod ipfs_away;
 mod kill_any_box;
+mod supervision;
+mod tap;
