@@ -43,6 +43,6 @@ pub use incoming::{Group, Incoming, Kind};
 pub use nodes::{Change, Changes, NodeChange};
 pub use options::Options;
 pub use reader::Reader;
-pub use snapshot::{Arrival, Edit, FilesPage, Found, Page, Shown, Snapshot, StoredFile};
+pub use snapshot::{Arrival, Edit, FilesPage, Found, Page, Shown, Snapshot, StoredFile, StoredNode};
 pub use tables::Summary;
 pub use writer::Writer;

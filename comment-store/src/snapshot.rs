@@ -98,6 +98,9 @@ pub struct FilesPage<'t> {
     pub next: Option<Seq>,
 }
 
+/// A folder node: its path and its bytes.
+pub type StoredNode<'t> = (&'t [u8], &'t [u8]);
+
 /// One entry of the arrival log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrival<'t> {
@@ -334,8 +337,27 @@ impl<'r> Snapshot<'r> {
     /// # Errors
     ///
     /// When the store failed.
-    pub fn nodes(&self) -> Result<impl Iterator<Item = Result<(&[u8], &[u8]), StoreError>>, StoreError> {
-        let mut versions = self.store.tables.nodes.iter(&self.txn)?.peekable();
+    pub fn nodes(&self) -> Result<impl Iterator<Item = Result<StoredNode<'_>, StoreError>>, StoreError> {
+        self.nodes_after(None)
+    }
+
+    /// The folder nodes as they are now, those that follow a path in an order of the store's own: lets a walk through
+    /// all of them go on in a later snapshot.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed.
+    ///
+    /// # Panics
+    ///
+    /// When the path is longer than that of any node.
+    pub fn nodes_after(
+        &self,
+        path: Option<&[u8]>,
+    ) -> Result<impl Iterator<Item = Result<StoredNode<'_>, StoreError>>, StoreError> {
+        let after = path.map(|path| keys::node(path, u64::MAX));
+        let range = (after.as_deref().map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let mut versions = self.store.tables.nodes.range(&self.txn, &range)?.peekable();
         // The versions of a path follow each other, the newest last.
         Ok(std::iter::from_fn(move || {
             loop {
