@@ -3,3 +3,4 @@
 pub mod blocks;
 pub mod kubo;
 pub mod metrics;
+pub mod publish;

@@ -10,6 +10,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
+use proto::Seq;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Call {
@@ -93,5 +94,19 @@ impl Metrics {
 
     pub(crate) fn received(&self, bytes: u64) {
         self.0.received.inc_by(bytes);
+    }
+
+    pub(crate) fn stores(&self, repo_bytes: u64) {
+        self.0.repo.set(repo_bytes);
+    }
+
+    pub(crate) fn walked(&self) {
+        self.0.walks.inc();
+    }
+
+    pub(crate) fn published(&self, published: Seq, stored: Seq) {
+        self.0.published.set(published.0);
+        self.0.stored.set(stored.0);
+        self.0.lag.set(stored.0.saturating_sub(published.0));
     }
 }
