@@ -13,6 +13,7 @@ mod hello;
 mod life;
 mod load;
 mod row;
+mod store;
 
 mod tree;
 mod web;
@@ -25,6 +26,7 @@ const SCENARIOS: &[Scenario] = &[
     ("life", life::measure),
     ("web", web::measure),
     ("bus", bus::measure),
+    ("store", store::measure),
     ("blocks", blocks::measure),
     ("folder", folder::measure),
 ];
