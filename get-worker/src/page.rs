@@ -35,15 +35,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) id: CommentId,
     pub(crate) legacy_id: LegacyId,
     pub(crate) seq: Seq,
-    pub(crate) signature: Signature,
     pub(crate) content: Content<'a>,
-}
-
-/// Whether a comment is signed. One whose signature does not fit was never kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Signature {
-    Valid,
-    None,
 }
 
 /// What stands at a place.
@@ -143,49 +135,67 @@ fn push_entry(out: &mut Vec<u8>, entry: &Entry<'_>) {
     push_legacy_id(out, &entry.legacy_id);
     out.extend_from_slice(b",\"seq\":");
     push_number(out, entry.seq.0);
-    push_content(out, &entry.content);
-    out.extend_from_slice(match entry.signature {
+    match &entry.content {
+        Content::Original(blob) => {
+            push_content(out, blob, None);
+            out.extend_from_slice(b"null,\"deleted\":false}");
+        }
+        Content::Edited { original, edit, by } => {
+            push_content(out, original, Some(edit));
+            push_id(out, by);
+            out.extend_from_slice(b",\"deleted\":false}");
+        }
+        // Nothing is left of it that could bear a signature.
+        Content::Deleted => out.extend_from_slice(
+            b",\"headers\":[],\"text\":null,\"signature\":\"none\",\"edited_by\":null,\"deleted\":true}",
+        ),
+    }
+}
+
+/// Appends what is taken out of blobs, up to the value of `edited_by`.
+fn push_content(out: &mut Vec<u8>, original: &str, edit: Option<&str>) {
+    out.extend_from_slice(b",\"headers\":[");
+    let Headers { signature, text } = push_headers(out, original);
+    out.extend_from_slice(b"],\"text\":");
+    push_text(out, edit.map_or(text, text_of));
+    out.extend_from_slice(match signature {
         Signature::Valid => b",\"signature\":\"valid\",\"edited_by\":",
         Signature::None => b",\"signature\":\"none\",\"edited_by\":",
     });
-    match &entry.content {
-        Content::Edited { by, .. } => push_id(out, by),
-        Content::Original(_) | Content::Deleted => out.extend_from_slice(b"null"),
-    }
-    out.extend_from_slice(match entry.content {
-        Content::Deleted => b",\"deleted\":true}",
-        Content::Original(_) | Content::Edited { .. } => b",\"deleted\":false}",
-    });
 }
 
-fn push_content(out: &mut Vec<u8>, content: &Content<'_>) {
-    let (original, edit) = match content {
-        Content::Original(blob) => (blob, None),
-        Content::Edited { original, edit, .. } => (original, Some(*edit)),
-        Content::Deleted => {
-            out.extend_from_slice(b",\"headers\":[],\"text\":null");
-            return;
-        }
-    };
-    out.extend_from_slice(b",\"headers\":[");
-    let own_text = push_headers(out, original);
-    out.extend_from_slice(b"],\"text\":");
-    push_text(out, edit.map_or(own_text, text_of));
+/// Whether a comment is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Signature {
+    /// It has a signature: one that does not fit was never kept.
+    Valid,
+    /// It has none.
+    None,
 }
 
-/// Appends the headers of a blob; what stands below them is left over.
-fn push_headers<'a>(out: &mut Vec<u8>, blob: &'a str) -> &'a str {
-    let mut rest = blob;
+/// What was seen of a blob when its headers were appended.
+#[derive(Debug)]
+struct Headers<'a> {
+    signature: Signature,
+    /// What stands below them.
+    text: &'a str,
+}
+
+fn push_headers<'a>(out: &mut Vec<u8>, blob: &'a str) -> Headers<'a> {
+    let mut headers = Headers { signature: Signature::None, text: blob };
     let mut before: &[u8] = b"[";
-    while let Some((name, value)) = next_header(&mut rest) {
+    while let Some((name, value)) = next_header(&mut headers.text) {
         out.extend_from_slice(before);
         push_text(out, name);
         out.push(b',');
         push_text(out, value);
         out.push(b']');
         before = b",[";
+        if name == "Signature" {
+            headers.signature = Signature::Valid;
+        }
     }
-    rest
+    headers
 }
 
 /// Takes a header line off; none at the blank line, which is taken off too. Every blob that was ever kept has one.
@@ -218,7 +228,7 @@ mod tests {
 
     fn entry(seq: u64, content: Content<'_>) -> Entry<'_> {
         let (id, legacy_id) = (CommentId([1; 32]), LegacyId([2; 20]));
-        Entry { id, legacy_id, seq: Seq(seq), signature: Signature::None, content }
+        Entry { id, legacy_id, seq: Seq(seq), content }
     }
 
     fn document(entries: &[Entry<'_>], next: Option<Seq>) -> String {
@@ -232,17 +242,20 @@ mod tests {
     #[test]
     fn a_page_is_golden() {
         let (id, other) = (CommentId([1; 32]), CommentId([3; 32]));
-        let edited = Content::Edited { original: "User: b\n\nold", edit: "Edits: x\n\nnew", by: other };
-        let signed = Entry { signature: Signature::Valid, ..entry(7, edited) };
-        let entries =
-            [entry(4, Content::Original("User: a\nX: 1: 2\n\nsay \"hi\"\n\nbye")), signed, entry(8, Content::Deleted)];
+        let original = "Signature: c\nUser: b\n\nold";
+        let signed = entry(7, Content::Edited { original, edit: "Edits: x\n\nnew", by: other });
+        let entries = [
+            entry(4, Content::Original("User: a\nX: 1: 2\n\nsay \"hi\"\n\nSignature: bye")),
+            signed,
+            entry(8, Content::Deleted),
+        ];
         let legacy = "02".repeat(20);
         let golden = [
             format!(r#"{{"topic":"{}","folder":"{}","#, "ab".repeat(20), CommentId([7; 32])),
             r#""count":2,"last_seq":9,"epoch":77,"next":8,"comments":["#.to_owned(),
             format!(r#"{{"id":"{id}","legacy_id":"{legacy}","seq":4,"headers":[["User","a"],["X","1: 2"]],"#),
-            r#""text":"say \"hi\"\n\nbye","signature":"none","edited_by":null,"deleted":false},"#.to_owned(),
-            format!(r#"{{"id":"{id}","legacy_id":"{legacy}","seq":7,"headers":[["User","b"]],"#),
+            r#""text":"say \"hi\"\n\nSignature: bye","signature":"none","edited_by":null,"deleted":false},"#.to_owned(),
+            format!(r#"{{"id":"{id}","legacy_id":"{legacy}","seq":7,"headers":[["Signature","c"],["User","b"]],"#),
             format!(r#""text":"new","signature":"valid","edited_by":"{other}","deleted":false}},"#),
             format!(r#"{{"id":"{id}","legacy_id":"{legacy}","seq":8,"headers":[],"text":null,"#),
             r#""signature":"none","edited_by":null,"deleted":true}]}"#.to_owned(),

@@ -9,7 +9,7 @@ use hyper::{
 use proto::{
     AnyId, CommentId, Epoch, LegacyId, Seq, Topic,
     posts::{Kept, Origin, PostComment, Receipt},
-    threads::{FindFolder, FindRoot, ReadComment, ReadThread},
+    threads::{FindFolder, FindRoot, ReadChanges, ReadComment, ReadThread},
 };
 use serde::Serialize;
 
@@ -69,6 +69,15 @@ impl<R: ReadSide, W: WriteSide> Front<R, W> {
         let reply = self.reads.ask(ReadComment { topic, id }, visit.id, self.limits.answer_wait).await;
         let comment = settle(reply, READERS)?;
         Ok(answer::tagged(&visit.headers, etag::of(comment.id), answer::ok(TEXT, IMMUTABLE, comment.blob)))
+    }
+
+    /// `GET /changes`: the arrival log, which other servers follow.
+    pub(crate) async fn changes(&self, visit: &Visit) -> Answered {
+        let page = PageQuery::parse(visit.uri.query())?;
+        let question = ReadChanges { after: page.after.unwrap_or_default(), limit: page.limit };
+        let reply = self.reads.ask(question, visit.id, self.limits.answer_wait).await;
+        let json = serde_json::to_vec(&settle(reply, READERS)?).expect("changes have only ids and numbers");
+        Ok(answer::ok(JSON, REVALIDATE, json))
     }
 
     /// `POST /<topic>`: keeps a comment; safe to repeat.

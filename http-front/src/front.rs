@@ -91,6 +91,7 @@ impl<R: ReadSide, W: WriteSide> Front<R, W> {
             Route::Topic(topic) => self.thread(topic, visit).await,
             Route::Comment(topic, id) => self.comment(topic, id, visit).await,
             Route::Root => self.root(visit).await,
+            Route::Changes => self.changes(visit).await,
             Route::Live => Ok(self.live()),
             Route::Ready => self.ready(),
             Route::Metrics => Ok(self.metrics().await),

@@ -16,6 +16,8 @@ pub(crate) enum Route {
     Topic(Topic),
     /// One comment.
     Comment(Topic, AnyId),
+    /// What has arrived, in order.
+    Changes,
     /// Whether the front lives.
     Live,
     /// Whether the tree can read and write comments.
@@ -31,6 +33,7 @@ pub(crate) const SURFACE: &[(&str, &str)] = &[
     ("/", "the CID of all comments"),
     ("/<topic>", "GET the comments of a page, POST one; the topic is the SHA-1 of the page's address"),
     ("/<topic>/<id>", "one comment, by either id"),
+    ("/changes", "what has arrived, in order: what other servers follow"),
     ("/health/live", "whether the server lives"),
     ("/health/ready", "whether comments can be read and written"),
     ("/metrics", "OpenMetrics"),
@@ -46,6 +49,7 @@ impl Route {
     pub(crate) fn find(path: &str) -> Result<Self, Problem> {
         match path {
             "/" => Ok(Self::Root),
+            "/changes" => Ok(Self::Changes),
             "/health/live" => Ok(Self::Live),
             "/health/ready" => Ok(Self::Ready),
             "/metrics" => Ok(Self::Metrics),
@@ -69,6 +73,7 @@ impl Route {
             Self::Root => "root",
             Self::Topic(_) => "topic",
             Self::Comment(..) => "comment",
+            Self::Changes => "changes",
             Self::Live => "health_live",
             Self::Ready => "health_ready",
             Self::Metrics => "metrics",

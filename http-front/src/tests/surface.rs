@@ -114,6 +114,15 @@ async fn a_comment_is_its_blob_by_either_id_for_ever() {
 }
 
 #[tokio::test]
+async fn other_servers_can_follow_what_arrives() {
+    let rig = Rig::start().await;
+    let reply = rig.get("/changes?after=6&limit=1").await;
+    let change = format!(r#"{{"seq":7,"topic":"{TOPIC}","id":"{}"}}"#, CommentId::of(BLOB));
+    assert_eq!(reply.body, format!(r#"{{"epoch":9,"last_seq":40,"told_seq":7,"changes":[{change}]}}"#));
+    assert_eq!(rig.get("/changes").await.json()["told_seq"], 1);
+}
+
+#[tokio::test]
 async fn a_tree_is_ready_when_comments_can_be_read_and_written() {
     let rig = Rig::start().await;
     assert_eq!(rig.get("/health/ready").await.status, 200);
