@@ -1,6 +1,8 @@
 #![expect(dead_code, reason = "each test file uses a part of it")]
 //! A daemon for tests that answers what a test tells it to, byte by byte, also what no sound daemon would answer.
 
+pub mod daemon;
+
 use std::{
     collections::VecDeque,
     path::PathBuf,
