@@ -207,11 +207,7 @@ impl Batch<'_> {
 
     /// All comments that have this id.
     pub(crate) fn places_of(&self, topic: &Topic, id: &AnyId) -> Result<Vec<Seq>, StoreError> {
-        let key = match id {
-            AnyId::Comment(id) => keys::by_id(topic, id),
-            AnyId::Legacy(id) => keys::by_legacy_id(topic, id),
-        };
-        Ok(self.store.tables.names.get(&self.txn, &key)?.map(|bytes| keys::places(bytes).collect()).unwrap_or_default())
+        self.store.places(&self.txn, topic, id)
     }
 
     fn places_under(&self, prefix: &[u8]) -> Result<Vec<Seq>, StoreError> {

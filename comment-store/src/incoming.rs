@@ -60,23 +60,15 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// A comment that was parsed and verified.
-    #[must_use]
-    pub fn new(topic: Topic, origin: Origin, blob: Bytes, record: &Record<'_>) -> Self {
-        let (id, legacy_id) = (CommentId::of(&blob), LegacyId::of(&blob));
-        Self { topic, origin, id, legacy_id, date_s: record.date_s, kind: Kind::of(record), blob }
-    }
-
     /// Reads and checks a blob: its form, its signature, its page.
     ///
     /// # Errors
     ///
     /// What is wrong with it, and what would be right.
     pub fn read(topic: Topic, origin: Origin, blob: Bytes, limits: Limits) -> Result<Self, RecordError> {
-        let record = Record::parse(&blob, limits)?;
-        record.check_topic(&topic)?;
-        record.verify()?;
-        Ok(Self::new(topic, origin, blob.clone(), &record))
+        let (date_s, kind) = checked(&topic, &blob, limits)?;
+        let (id, legacy_id) = (CommentId::of(&blob), LegacyId::of(&blob));
+        Ok(Self { topic, origin, blob, id, legacy_id, date_s, kind })
     }
 
     /// Whether it has a signature, which then is valid.
@@ -84,4 +76,11 @@ impl Incoming {
     pub fn is_signed(&self) -> bool {
         self.kind != Kind::Unsigned
     }
+}
+
+fn checked(topic: &Topic, blob: &[u8], limits: Limits) -> Result<(u64, Kind), RecordError> {
+    let record = Record::parse(blob, limits)?;
+    record.check_topic(topic)?;
+    record.verify()?;
+    Ok((record.date_s, Kind::of(&record)))
 }

@@ -17,6 +17,7 @@
 //! latter too, so they need write access to it), `LOCK` (held by the writer, names its process).
 
 mod batch;
+mod check;
 mod converge;
 mod error;
 mod folders;
@@ -32,17 +33,20 @@ mod options;
 mod pages;
 mod reader;
 mod row;
+mod salvage;
 mod snapshot;
 mod tables;
 mod writer;
 
 pub use batch::{Batch, Committed};
+pub use check::{Report, check};
 pub use error::{InsertError, StoreError};
 pub use folders::{File, FolderChanges};
 pub use incoming::{Group, Incoming, Kind};
 pub use nodes::{Change, Changes, NodeChange};
 pub use options::Options;
 pub use reader::Reader;
+pub use salvage::Salvage;
 pub use snapshot::{Arrival, Edit, FilesPage, Found, Page, Shown, Snapshot, StoredFile, StoredNode};
 pub use tables::Summary;
 pub use writer::Writer;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use heed::{Env, EnvFlags, EnvOpenOptions, RoTxn, WithoutTls};
-use proto::{Seq, Topic};
+use proto::{AnyId, Seq, Topic};
 
 use crate::{Options, StoreError, keys, row::Row, tables::Tables};
 
@@ -54,6 +54,20 @@ impl Opened {
     ) -> Result<(Row, &'t [u8]), StoreError> {
         let bytes = self.tables.comments.get(txn, &keys::row(topic, seq))?;
         bytes.and_then(Row::decode).ok_or_else(|| self.damaged("comments", &format!("{topic} {seq}")))
+    }
+
+    /// The places of all comments that have this id: of a legacy id there can be several.
+    pub(crate) fn places(
+        &self,
+        txn: &RoTxn<'_, WithoutTls>,
+        topic: &Topic,
+        id: &AnyId,
+    ) -> Result<Vec<Seq>, StoreError> {
+        let key = match id {
+            AnyId::Comment(id) => keys::by_id(topic, id),
+            AnyId::Legacy(id) => keys::by_legacy_id(topic, id),
+        };
+        Ok(self.tables.names.get(txn, &key)?.map(|bytes| keys::places(bytes).collect()).unwrap_or_default())
     }
 
     /// The version of a node that was there after a commit, and the commit that made it.

@@ -21,8 +21,8 @@ const CHANGES_BYTES: usize = 4 << 20;
 
 /// The store at one moment.
 pub struct Snapshot<'r> {
-    txn: RoTxn<'r, WithoutTls>,
-    store: &'r Opened,
+    pub(crate) txn: RoTxn<'r, WithoutTls>,
+    pub(crate) store: &'r Opened,
     whole: Whole,
 }
 
@@ -219,13 +219,9 @@ impl<'r> Snapshot<'r> {
     ///
     /// When the store failed, or the blob is not what it was.
     pub fn find(&self, topic: &Topic, id: &AnyId) -> Result<Found<'_>, StoreError> {
-        let key = match id {
-            AnyId::Comment(id) => keys::by_id(topic, id),
-            AnyId::Legacy(id) => keys::by_legacy_id(topic, id),
-        };
         let mut smallest: Option<StoredFile<'_>> = None;
         let mut found = Found::Unknown;
-        for seq in self.store.tables.names.get(&self.txn, &key)?.into_iter().flat_map(keys::places) {
+        for seq in self.store.places(&self.txn, topic, id)? {
             found = Found::Deleted;
             let file = self.file(seq, self.row_bytes(topic, seq)?)?;
             smallest = [smallest, file].into_iter().flatten().min_by_key(|file| file.id);
