@@ -19,6 +19,15 @@ use crate::{http::Client, process, programs, wait};
 const START_DEADLINE: Duration = Duration::from_secs(60);
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
+/// How Kubo cuts files and folders when a request does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// As it comes: the same CIDs as since 2015.
+    AsItComes,
+    /// IPIP-499's `unixfs-v1-2025`.
+    UnixfsV1,
+}
+
 /// Kubo with a repository of its own.
 #[derive(Debug)]
 pub struct Kubo {
@@ -28,16 +37,16 @@ pub struct Kubo {
 }
 
 impl Kubo {
-    /// Kubo with the profile `unixfs-v1-2025`; none when it is not there, which is told and counted.
+    /// Kubo; none when it is not there, which is told and counted.
     ///
     /// # Panics
     ///
     /// When it is not there and `CI` is set: what CI passes has been compared with the real one.
     #[must_use]
-    pub fn or_skip(test: &str) -> Option<Self> {
+    pub fn or_skip(test: &str, profile: Profile) -> Option<Self> {
         let program = programs::target().join("peers/ipfs");
         if program.is_file() {
-            return Some(Self::set_up(program));
+            return Some(Self::set_up(program, profile));
         }
         let why = format!("no Kubo at {}; install Go and run `make peers`", program.display());
         assert!(env::var_os("CI").is_none(), "{test}: {why}");
@@ -45,11 +54,13 @@ impl Kubo {
         None
     }
 
-    fn set_up(program: PathBuf) -> Self {
+    fn set_up(program: PathBuf, profile: Profile) -> Self {
         let folder = tempfile::Builder::new().prefix("kubo").tempdir().expect("a temporary folder");
         let kubo = Self { program, folder, daemon: None };
         kubo.run(&["init", "--profile=test"]);
-        kubo.run(&["config", "profile", "apply", "unixfs-v1-2025"]);
+        if profile == Profile::UnixfsV1 {
+            kubo.run(&["config", "profile", "apply", "unixfs-v1-2025"]);
+        }
         kubo
     }
 

@@ -32,3 +32,14 @@ fn folder() -> PathBuf {
 pub fn target() -> PathBuf {
     folder().parent().map(PathBuf::from).unwrap_or_default()
 }
+
+/// A port of loopback that nobody listens on, for a program that is told its address and starts without a supervisor.
+///
+/// # Panics
+///
+/// When the system has none.
+#[must_use]
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("the system has a free port");
+    listener.local_addr().expect("a listener has an address").port()
+}

@@ -8,5 +8,6 @@ mod hostile_clients;
 mod http_surface;
 mod ipfs_away;
 mod kill_any_box;
+mod side_by_side;
 mod supervision;
 mod tap;

@@ -1,0 +1,84 @@
+//! `pin/*`, `repo/*`: what is kept, and what is collected.
+
+use rookery_tests::{http::Answer, kubo::Profile};
+use serde_json::Value;
+
+use super::{Call, NOWHERE, Pair, added, folder};
+
+/// The pins among these, whatever else Kubo has pinned by itself.
+fn pins(answer: &Answer, among: &[String]) -> Vec<Value> {
+    let lines = answer.clone().expect(200).json_lines();
+    let mut pins: Vec<_> = lines.into_iter().filter(|pin| among.iter().any(|cid| pin["Cid"] == cid.as_str())).collect();
+    pins.sort_by_cached_key(Value::to_string);
+    pins
+}
+
+#[test]
+fn pins_are_made_listed_moved_and_removed_alike() {
+    let Some(mut pair) = Pair::or_skip("side by side: pin/*", Profile::AsItComes) else { return };
+    let dir = added(&pair.same(&Call::new("add?cid-version=1&pin=false").form(folder())));
+    let sub = pair.same_path(&format!("ls?arg={dir}")).json()["Objects"][0]["Links"][2]["Hash"]
+        .as_str()
+        .expect("a hash")
+        .to_owned();
+    let other = added(&pair.same(&Call::new("add?cid-version=1&pin=false").file(b"another root")));
+    let among = [dir.clone(), sub.clone(), other.clone()];
+
+    pair.same_path(&format!("pin/add?arg={dir}"));
+    pair.same_path(&format!("pin/add?arg={dir}"));
+    pair.same_path(&format!("pin/ls?arg={dir}"));
+    pair.same_path(&format!("pin/ls?arg={sub}"));
+    pair.same_path(&format!("pin/ls?arg={dir}&arg={sub}&stream=true"));
+    pair.same_path(&format!("pin/ls?arg={sub}&type=recursive"));
+    pair.same_path(&format!("pin/rm?arg={sub}"));
+    pair.same_path(&format!("pin/add?arg={dir}&recursive=false"));
+    for kind in ["recursive", "direct", "indirect", "all"] {
+        let (ours, kubos) = pair.both(&Call::new(&format!("pin/ls?type={kind}&stream=true")));
+        assert_eq!(pins(&ours, &among), pins(&kubos, &among), "{kind}");
+        let (ours, kubos) = pair.both(&Call::new(&format!("pin/ls?type={kind}")));
+        for cid in &among {
+            assert_eq!(ours.json()["Keys"][cid], kubos.json()["Keys"][cid], "{kind} {cid}");
+        }
+    }
+    pair.same_path(&format!("pin/update?arg={dir}&arg={other}"));
+    pair.same_path(&format!("pin/update?arg={dir}&arg={other}"));
+    pair.same_path(&format!("pin/update?arg={other}&arg={dir}&unpin=false"));
+    pair.same_path(&format!("pin/update?arg={NOWHERE}&arg={dir}"));
+    pair.same_path(&format!("pin/rm?arg={other}&arg={dir}"));
+    pair.same_path(&format!("pin/rm?arg={other}"));
+    pair.same_path(&format!("pin/ls?arg={dir}"));
+    pair.same_path(&format!("pin/add?arg={other}&recursive=false"));
+    pair.same_path(&format!("pin/ls?arg={other}"));
+    pair.same_path(&format!("pin/rm?arg={other}&recursive=false"));
+    pair.same_path(&format!("pin/add?arg={dir}&name=a+name"));
+    pair.same_path(&format!("pin/ls?arg={dir}&names=true"));
+}
+
+#[test]
+fn what_nothing_pins_is_collected_alike() {
+    let Some(mut pair) = Pair::or_skip("side by side: repo/gc", Profile::AsItComes) else { return };
+    let dir = added(&pair.same(&Call::new("add?cid-version=1").form(folder())));
+    let stray = added(&pair.same(&Call::new("add?cid-version=1&pin=false").file(b"nobody wants this")));
+    let (ours, kubos) = pair.both(&Call::new("repo/gc"));
+    for answer in [ours.expect(200), kubos.expect(200)] {
+        let collected: Vec<_> = answer.json_lines().iter().map(|line| line["Key"]["/"].clone()).collect();
+        assert!(collected.contains(&Value::from(stray.clone())), "{collected:?}");
+        assert!(!collected.contains(&Value::from(dir.clone())), "{collected:?}");
+    }
+    pair.same_path(&format!("block/stat?arg={stray}"));
+    pair.same_path(&format!("cat?arg={dir}/sub/b.txt"));
+    pair.same_path(&format!("pin/rm?arg={dir}"));
+    let (ours, kubos) = pair.both(&Call::new("repo/gc"));
+    for answer in [ours.expect(200), kubos.expect(200)] {
+        let collected: Vec<_> = answer.json_lines().iter().map(|line| line["Key"]["/"].clone()).collect();
+        assert!(collected.contains(&Value::from(dir.clone())), "{collected:?}");
+    }
+    pair.same_path(&format!("cat?arg={dir}/a.txt"));
+}
+
+#[test]
+fn the_repository_is_described_in_the_same_members() {
+    let Some(mut pair) = Pair::or_skip("side by side: repo/stat", Profile::AsItComes) else { return };
+    pair.same(&Call::new("repo/stat").masking(&["RepoSize", "StorageMax", "NumObjects", "RepoPath", "Version"]));
+    pair.same(&Call::new("repo/stat?size-only=true").masking(&["RepoSize", "StorageMax"]));
+}
