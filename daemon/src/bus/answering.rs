@@ -39,10 +39,10 @@ const TICK: Duration = Duration::from_millis(500);
 const TICKS_PER_PING: u32 = 2;
 /// Questions of all askers that may be open at a time. Sixty-four askers with full windows.
 const OPEN_QUESTIONS: usize = 64 * WINDOW_QUESTIONS;
-/// A handler that works for so long is hung, and so is the box: it stops beating.
+/// A handler that works for so long, and longer than its asker waits, is hung, and so is the box: it stops beating.
 const HUNG: Duration = Duration::from_secs(30);
-/// A draining box waits no longer for what is open; no asker waits longer for an answer either.
-const DRAIN: Duration = Duration::from_secs(10);
+/// A draining box waits no longer for what is open: a little less than the supervisor waits for the box.
+const DRAIN: Duration = Duration::from_secs(9);
 /// A draining box with nothing open waits so long for its askers to hang up.
 const HANG_UP: Duration = Duration::from_secs(1);
 /// So many askers that cannot be let in within a tick, and the box is out of descriptors: a new process helps.
@@ -71,11 +71,10 @@ where
 {
     let (endpoint, router) = Endpoint::bind::<I, B>(&context).await?;
     context.pulse.change(BoxState::Ready);
-    let mut answering = Answering::<I, H, B::Router>::new(context, handler, router);
+    let mut answering = Answering::<I, H, B::Router>::new(context, handler, endpoint, router);
     let served = answering.serve_until_stop().await;
-    endpoint.hide();
-    served?;
-    answering.drain().await
+    answering.drain().await?;
+    served
 }
 
 /// A question that a handler works on.
@@ -83,6 +82,12 @@ struct Open {
     peer: Peer,
     header: Header,
     since: Instant,
+}
+
+impl Open {
+    fn is_hung(&self) -> bool {
+        self.since.elapsed() >= HUNG.max(Duration::from_millis(self.header.left_ms.into()))
+    }
 }
 
 /// What a handler made of a question, on its way to the socket.
@@ -110,7 +115,9 @@ struct Answering<I, H, R> {
     context: Context,
     counted: Counted,
     handler: Arc<H>,
+    // Before the endpoint: nobody else may have that before the last connection is cut.
     router: R,
+    endpoint: Endpoint,
     askers: Askers,
     open: HashMap<u64, Open>,
     next_serial: u64,
@@ -144,7 +151,7 @@ where
     H: Send + Sync + 'static,
     R: Router,
 {
-    fn new(context: Context, handler: H, router: R) -> Self {
+    fn new(context: Context, handler: H, endpoint: Endpoint, router: R) -> Self {
         let (finish, finished) = mpsc::channel(OPEN_QUESTIONS);
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -153,6 +160,7 @@ where
             context,
             handler: Arc::new(handler),
             router,
+            endpoint,
             askers: Askers::default(),
             open: HashMap::new(),
             next_serial: 0,
@@ -179,6 +187,7 @@ where
     async fn drain(&mut self) -> Result<(), Failure> {
         self.stage = Stage::Draining;
         self.context.pulse.change(BoxState::Draining);
+        self.endpoint.hide();
         for peer in self.askers.all() {
             self.say(&peer, Kind::Leaving).await;
         }
@@ -203,7 +212,7 @@ where
         }
         tokio::select! {
             biased;
-            _ = self.ticks.tick() => self.tick().await,
+            _ = self.ticks.tick() => self.tick().await?,
             Some(finished) = self.finished.recv() => self.answer(finished).await,
             arrival = self.router.next() => self.take(arrival).await?,
             () = call => return Ok(Step::Called),
@@ -211,14 +220,22 @@ where
         Ok(Step::Done)
     }
 
-    async fn tick(&mut self) {
+    async fn tick(&mut self) -> Result<(), Failure> {
         self.not_accepted = 0;
-        self.hung = self.open.values().any(|open| open.since.elapsed() >= HUNG);
+        self.hung = self.open.values().any(Open::is_hung);
         self.ticks_to_ping += 1;
         if self.ticks_to_ping < TICKS_PER_PING {
-            return;
+            return Ok(());
         }
         self.ticks_to_ping = 0;
+        self.ping().await;
+        if self.stage == Stage::Serving && !self.endpoint.is_there() {
+            return Err(Failure::failed(format!("somebody removed the socket of {}: nobody new can ask", I::NAME)));
+        }
+        Ok(())
+    }
+
+    async fn ping(&mut self) {
         let round = self.askers.next_round();
         for peer in round.present {
             self.say(&peer, Kind::Ping).await;

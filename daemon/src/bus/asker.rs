@@ -15,7 +15,7 @@ use tokio::{
 use super::{
     error::AskError,
     links,
-    pool::{Errand, Link, Pool, Shortage, Verdict},
+    pool::{Errand, Link, Pool, Reply, Shortage, Verdict},
     window::Credit,
     zmq::ZeroMq,
 };
@@ -194,7 +194,7 @@ impl Asking<'_> {
         self.pool.counted.asked.inc();
         self.tap(link, &header);
         let (header, question) = (header.encode().into(), self.question.clone());
-        link.send(Errand { id, header, question, since: self.since, credit, reply });
+        link.send(Errand { id, header, question, since: self.since, credit, reply: Reply::new(reply) });
         match timeout_at(self.deadline, verdict).await {
             Ok(verdict) => Ok(verdict.unwrap_or(Verdict::Died)),
             Err(_) => Err(AskError::TimedOut),

@@ -88,11 +88,8 @@ impl<D: Dealer> Conversation<'_, D> {
     }
 
     async fn ask(&mut self, errand: Errand) -> Result<(), End> {
-        if errand.reply.is_closed() {
-            // Whoever asked has given up already.
-            return Ok(());
-        }
         let Errand { id, header, question: Encoded { body, attachment }, since, credit, reply } = errand;
+        let Some(reply) = reply.sent() else { return Ok(()) };
         self.open.insert(id, Open { reply, since, _credit: credit });
         self.dealer.send(Parcel { header, body, attachment }).await.map_err(|_| End::Died)
     }
@@ -142,10 +139,12 @@ impl<D: Dealer> Conversation<'_, D> {
     }
 
     fn tap(&self, header: &Header, content: &Encoded) {
-        let took = self.open.get(&header.id).map(|open| open.since.elapsed());
-        let interface = self.pool.interface;
-        let passing = Passing { side: Side::Asking, interface, header, peer: &self.link, took };
-        self.pool.context.tap.copy(passing, content);
+        let tap = &self.pool.context.tap;
+        if tap.is_watched() {
+            let took = self.open.get(&header.id).map(|open| open.since.elapsed());
+            let interface = self.pool.interface;
+            tap.copy(Passing { side: Side::Asking, interface, header, peer: &self.link, took }, content);
+        }
     }
 
     fn decide(&mut self, id: u64, verdict: Verdict) {
@@ -159,14 +158,9 @@ impl<D: Dealer> Conversation<'_, D> {
     fn leave(&mut self) {
         self.leaving = true;
         self.pool.remove(&self.link);
-        self.give_back_unsent();
-    }
-
-    fn give_back_unsent(&mut self) {
         self.errands.close();
-        while let Ok(errand) = self.errands.try_recv() {
-            let _ = errand.reply.send(Verdict::NotSent);
-        }
+        // Dropped, they say that they were not sent, and go elsewhere.
+        while self.errands.try_recv().is_ok() {}
     }
 }
 
@@ -174,10 +168,6 @@ impl<D> Drop for Conversation<'_, D> {
     fn drop(&mut self) {
         // First out of the choice, then tell: a question that goes elsewhere must not come back here.
         self.pool.remove(&self.link);
-        self.errands.close();
-        while let Ok(errand) = self.errands.try_recv() {
-            let _ = errand.reply.send(Verdict::NotSent);
-        }
         for (_, open) in self.open.drain() {
             let _ = open.reply.send(Verdict::Died);
         }

@@ -40,6 +40,11 @@ impl Endpoint {
         Ok((Self { path, _lock: lock }, router))
     }
 
+    /// Whether the socket's file is still there for askers to find.
+    pub fn is_there(&self) -> bool {
+        self.path.exists()
+    }
+
     /// Takes the name away, so that nobody new comes. Who is connected stays.
     pub fn hide(&self) {
         // Gone already, with its directory: then nobody new can come either.

@@ -71,7 +71,31 @@ pub struct Errand {
     /// Its place in the window.
     pub credit: Credit,
     /// Whoever waits for the answer.
-    pub reply: oneshot::Sender<Verdict>,
+    pub reply: Reply,
+}
+
+/// Whoever waits for an answer. Dropped before the question was sent, it says so.
+#[derive(Debug)]
+pub struct Reply(Option<oneshot::Sender<Verdict>>);
+
+impl Reply {
+    /// The way back for a verdict.
+    pub fn new(to: oneshot::Sender<Verdict>) -> Self {
+        Self(Some(to))
+    }
+
+    /// The question is being sent; none when nobody waits for its answer any more.
+    pub fn sent(mut self) -> Option<oneshot::Sender<Verdict>> {
+        self.0.take().filter(|to| !to.is_closed())
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        if let Some(to) = self.0.take() {
+            let _ = to.send(Verdict::NotSent);
+        }
+    }
 }
 
 /// How a question ended at one instance.
@@ -188,8 +212,7 @@ impl Link {
 
     /// Sends a question on its way; its verdict will say whether it got there.
     pub fn send(&self, errand: Errand) {
-        if let Err(back) = self.outbox.try_send(errand) {
-            let _ = back.into_inner().reply.send(Verdict::NotSent);
-        }
+        // One that comes back is dropped, and says that it was not sent.
+        let _ = self.outbox.try_send(errand);
     }
 }
