@@ -65,12 +65,23 @@ pub(crate) fn push_hex(out: &mut Vec<u8>, bytes: &[u8; 20]) {
 
 /// RFC 4648, lower case: five bytes are eight characters.
 fn base32(characters: &mut [u8], group: [u8; 5]) {
-    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
     let bits = group.iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
-    for (place, character) in characters.iter_mut().enumerate() {
-        *character = ALPHABET[(bits >> (35 - 5 * place) & 31) as usize];
+    for (pair, shift) in characters.chunks_exact_mut(2).zip([30, 20, 10, 0]) {
+        pair.copy_from_slice(&BASE32_PAIRS[(bits >> shift & 1_023) as usize]);
     }
 }
+
+/// Two characters at a time: ids are a third of what is written.
+static BASE32_PAIRS: [[u8; 2]; 1_024] = {
+    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let mut pairs = [[0; 2]; 1_024];
+    let mut bits = 0;
+    while bits < pairs.len() {
+        pairs[bits] = [ALPHABET[bits >> 5], ALPHABET[bits & 31]];
+        bits += 1;
+    }
+    pairs
+};
 
 /// The first byte that cannot stand in a JSON text as it is: a control character, a quote, a backslash.
 fn find_special(bytes: &[u8]) -> Option<usize> {

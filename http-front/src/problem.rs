@@ -73,8 +73,8 @@ impl Problem {
     }
 
     /// The path does not have this method.
-    pub(crate) fn method_not_allowed(method: &Method, route: &str, allow: &'static str) -> Self {
-        let detail = format!("the path ({route}) has no method `{}`; it has {allow}", shown(method.as_str()));
+    pub(crate) fn method_not_allowed(method: &Method, pattern: &str, allow: &'static str) -> Self {
+        let detail = format!("`{pattern}` has no method `{}`; it has {allow}", shown(method.as_str()));
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed", detail)
             .then(Then::Use(allow))
     }
