@@ -36,6 +36,8 @@ mod row;
 mod salvage;
 mod snapshot;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use batch::{Batch, Committed};

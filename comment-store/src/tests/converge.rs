@@ -1,16 +1,15 @@
-//! Whatever the order of arrival, a topic looks the same: as [`comment_store::model`] says.
-
-mod support;
+//! Whatever the order of arrival, a topic looks the same: as [`crate::model`] says.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use comment_store::{
+use proptest::prelude::*;
+use proto::{CommentId, LegacyId};
+
+use super::*;
+use crate::{
     Incoming, Snapshot, Writer,
     model::{Fact, Showing, Visible, visible},
 };
-use proptest::prelude::*;
-use proto::{AnyId, CommentId, LegacyId, Topic, posts::Origin, record::Draft};
-use support::*;
 
 /// What somebody does, naming what was done before by its number.
 #[derive(Debug, Clone)]
@@ -101,7 +100,9 @@ fn post_in_batches(writer: &mut Writer, comments: &[Incoming], sizes: &[usize]) 
         let (now, later) = rest.split_at((*sizes.next().unwrap()).min(rest.len()));
         rest = later;
         let mut batch = writer.batch().unwrap();
-        now.iter().for_each(|comment| drop(batch.insert(comment).unwrap()));
+        for comment in now {
+            batch.insert(comment).unwrap();
+        }
         for (name, file) in batch.folder_changes().values().flat_map(|changes| changes.iter()) {
             match file {
                 Some(file) => assert_ne!(followed.insert(name, file.id), Some(file.id), "no change"),
@@ -127,6 +128,9 @@ fn check(comments: &[Incoming], sizes: &[usize]) {
     assert_eq!((summary.count, summary.files), (expected.count(), expected.folder.len() as u64));
     assert_eq!(summary.xor, expected.xor());
     assert_eq!(snapshot.stored(), summary.files);
+    if !comments.iter().any(|comment| comment.legacy_id != LegacyId::of(&comment.blob)) {
+        assert_eq!(snapshot.check().unwrap().faults, Vec::<String>::new());
+    }
 }
 
 proptest! {
@@ -219,11 +223,4 @@ fn the_same_bytes_on_two_pages_are_two_comments() {
     let snapshot = reader.snapshot().unwrap();
     assert_eq!(seen(&snapshot, &topic(1)).thread[&here.id], Showing::Original);
     assert_eq!(seen(&snapshot, &topic(2)).thread[&here.id], Showing::Deleted);
-}
-
-#[test]
-fn origin_makes_no_difference_to_what_is_kept() {
-    let visitor = incoming(topic(1), comment(1, "x"));
-    assert_eq!(visitor.origin, Origin::Visitor);
-    check(&[visitor], &[1]);
 }
