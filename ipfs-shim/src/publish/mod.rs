@@ -10,6 +10,8 @@ mod plan;
 mod publisher;
 mod records;
 mod retry;
+mod store;
 mod walk;
 
 pub use publisher::{PublishError, Publisher, Settings};
+pub use store::wait_for_store;

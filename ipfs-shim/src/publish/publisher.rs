@@ -65,6 +65,14 @@ pub enum PublishError {
     Store(#[from] StoreError),
 }
 
+impl PublishError {
+    /// Whether a restart cannot help.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_damage())
+    }
+}
+
 /// Why a step failed, so that it has to be tried again.
 #[derive(Debug, thiserror::Error)]
 enum StepError {
