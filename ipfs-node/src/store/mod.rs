@@ -34,7 +34,7 @@ use std::{
 use bytes::Bytes;
 use unixfs::Cid;
 
-pub use collect::{Collected, Protection};
+pub use collect::{CollectError, Collected, Protection};
 pub use error::{OpenError, StoreError};
 pub use record::Key;
 pub use roots::{Pin, PinKind, RootChange};

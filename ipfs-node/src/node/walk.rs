@@ -1,0 +1,88 @@
+//! Every block of a DAG, once each, parents first, with little memory: 16 bytes are remembered of each.
+//!
+//! Asked by pins (is all of it here?), by exports, and by whoever counts.
+
+use std::collections::HashSet;
+
+use unixfs::{Block, CODEC_RAW, Cid, LinksError};
+
+use super::{Node, blocks::not_found};
+use crate::{refusal::Refusal, store::Key};
+
+/// The walk. A step gives a CID; whether its block is read is the caller's choice by the method it calls.
+#[derive(Debug, Default)]
+pub struct Walk {
+    open: Vec<Cid>,
+    seen: Seen,
+}
+
+/// The blocks seen, by the end of their hash: two that agree in 128 bits of it would have to be made on purpose, at a
+/// cost that nobody can pay.
+#[derive(Debug, Default)]
+struct Seen(HashSet<u128>);
+
+impl Seen {
+    fn insert(&mut self, cid: &Cid) -> bool {
+        let key = Key::of(cid);
+        let bytes = key.as_bytes();
+        let end = bytes.last_chunk::<16>().map_or_else(|| short(bytes), |end| u128::from_le_bytes(*end));
+        // Raw and not raw are two: below the one there may be more.
+        self.0.insert(end.rotate_left(1) ^ u128::from(cid.codec() == CODEC_RAW))
+    }
+}
+
+fn short(bytes: &[u8]) -> u128 {
+    bytes.iter().fold(0, |sum, byte| sum << 8 | u128::from(*byte))
+}
+
+impl Walk {
+    /// A walk of all below and including `root`.
+    #[must_use]
+    pub fn new(root: Cid) -> Self {
+        Self { open: vec![root], seen: Seen::default() }
+    }
+
+    /// Goes on below another root; what was seen is not seen again.
+    pub fn go_on(&mut self, root: Cid) {
+        self.open.push(root);
+    }
+
+    /// The next block, read; `None` at the end.
+    pub(crate) fn next_block(&mut self, node: &Node) -> Result<Option<Block>, Refusal> {
+        let Some(cid) = self.next_cid() else { return Ok(None) };
+        let block = node.named_block(&cid)?;
+        self.follow(&block)?;
+        Ok(Some(block))
+    }
+
+    /// The name of the next block, which is here; leaves are not read.
+    pub(crate) fn next_here(&mut self, node: &Node) -> Result<Option<(Cid, u64)>, Refusal> {
+        let Some(cid) = self.next_cid() else { return Ok(None) };
+        if cid.codec() == CODEC_RAW {
+            let bytes = node.store.size_of(&cid)?.ok_or_else(|| not_found(&cid))?;
+            return Ok(Some((cid, u64::from(bytes))));
+        }
+        let block = node.named_block(&cid)?;
+        self.follow(&block)?;
+        Ok(Some((cid, block.bytes.len() as u64)))
+    }
+
+    fn next_cid(&mut self) -> Option<Cid> {
+        while let Some(cid) = self.open.pop() {
+            if self.seen.insert(&cid) {
+                return Some(cid);
+            }
+        }
+        None
+    }
+
+    fn follow(&mut self, block: &Block) -> Result<(), Refusal> {
+        match unixfs::links(&block.cid, &block.bytes) {
+            Ok(links) => self.open.extend(links.into_iter().rev()),
+            // Nobody here could follow the links of a codec that nobody here reads.
+            Err(LinksError::Codec(_)) => {}
+            Err(error) => return Err(Refusal::from_error(&error)),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,119 @@
+//! Kubo's RPC over HTTP: `POST /api/v0/<command>`, wire rules and answers as Kubo has them.
+//!
+//! Asked by `ipfs-shim`, by IPFS Cluster, by Kubo's own clients and by people with curl. Each call runs on a thread of
+//! its own, so a command reads from top to bottom; at most [`CALLS`] run at a time.
+
+mod answer;
+pub(crate) mod body;
+mod call;
+mod cid_text;
+mod commands;
+mod guard;
+mod multipart;
+mod part;
+mod reply;
+mod upload;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use hyper::{HeaderMap, Request, Response, StatusCode, body::Incoming, header};
+use tokio::{sync::Semaphore, task, time::timeout};
+
+use crate::{node::Node, refusal::Refusal};
+
+pub(crate) use guard::plain;
+pub(crate) use reply::Cut;
+
+use body::Body;
+use call::Call;
+use commands::Command;
+use guard::Guard;
+use reply::{Reply, Trailers};
+use upload::Upload;
+
+/// Calls that run at a time; more wait for their turn.
+const CALLS: usize = 64;
+/// How long a call waits for its turn.
+const TURN_WAIT: Duration = Duration::from_secs(30);
+const PREFIX: &str = "/api/v0/";
+
+/// The RPC of a node.
+#[derive(Debug, Clone)]
+pub struct Rpc {
+    node: Arc<Node>,
+    guard: Arc<Guard>,
+    turns: Arc<Semaphore>,
+}
+
+impl Rpc {
+    /// The RPC of `node`, served at `address`; pages of `allow_origins` may call it too.
+    #[must_use]
+    pub fn new(node: Arc<Node>, address: SocketAddr, allow_origins: &[String]) -> Self {
+        let guard = Arc::new(Guard::new(address.port(), allow_origins));
+        Self { node, guard, turns: Arc::new(Semaphore::new(CALLS)) }
+    }
+
+    /// Answers a request.
+    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let path = request.uri().path();
+        if let Some(metrics) = path.strip_prefix("/debug/metrics/prometheus").filter(|rest| rest.is_empty()) {
+            return answer::metrics(&self.node, metrics);
+        }
+        let Some(command) = path.strip_prefix(PREFIX).map(str::to_owned) else {
+            return plain(StatusCode::NOT_FOUND, "404 page not found\n");
+        };
+        let asked = request.headers().clone();
+        let mut answer = match self.guard.check(request.method(), &asked) {
+            Some(refusal) => refusal,
+            None => match commands::find(&command) {
+                Some(command) => self.call(command, request).await,
+                None => reply::refuse(&Refusal::unknown()),
+            },
+        };
+        self.guard.add_cors(&asked, answer.headers_mut());
+        answer.headers_mut().insert(header::SERVER, answer::SERVER);
+        answer
+    }
+
+    async fn call(&self, command: &'static Command, request: Request<Incoming>) -> Response<Body> {
+        let (head, body) = request.into_parts();
+        let query = head.uri.query().unwrap_or_default();
+        let read = Upload::of(header_text(&head.headers, "content-type"), body)
+            .and_then(|upload| Ok((Call::read(query, upload.files(), command.args, command.options)?, upload)));
+        let (call, upload) = match read {
+            Ok(read) => read,
+            Err(refusal) => return reply::refuse(&refusal),
+        };
+        let Ok(Ok(turn)) = timeout(TURN_WAIT, Arc::clone(&self.turns).acquire_owned()).await else {
+            return plain(StatusCode::SERVICE_UNAVAILABLE, "too many calls are running; try again in a few seconds\n");
+        };
+        let (reply, answer) = Reply::new(trailers(&head.headers));
+        let node = Arc::clone(&self.node);
+        task::spawn_blocking(move || {
+            run(command, &node, &call, upload, reply);
+            drop(turn);
+        });
+        answer
+            .await
+            .unwrap_or_else(|_| plain(StatusCode::INTERNAL_SERVER_ERROR, "the command ended without an answer\n"))
+    }
+}
+
+fn run(command: &Command, node: &Arc<Node>, call: &Call, mut upload: Upload, mut reply: Reply) {
+    let outcome = (command.run)(node, call, &mut upload, &mut reply);
+    if let Err(refusal) = &outcome {
+        tracing::debug!(command = command.path, %refusal, "a command was refused");
+        // A client that is still sending would not see the answer.
+        upload.drain();
+    }
+    reply.finish(outcome);
+}
+
+fn header_text<'h>(headers: &'h HeaderMap, name: &str) -> &'h str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+fn trailers(headers: &HeaderMap) -> Trailers {
+    // hyper sends trailers under exactly this condition.
+    if header_text(headers, "te").eq_ignore_ascii_case("trailers") { Trailers::Read } else { Trailers::Ignored }
+}
