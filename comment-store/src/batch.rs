@@ -1,6 +1,9 @@
 //! One write transaction: comments go in, folder nodes follow, one fsync ends it.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use heed::RwTxn;
 use proto::{
@@ -82,6 +85,12 @@ impl<'w> Batch<'w> {
     #[must_use]
     pub fn folder_changes(&self) -> &BTreeMap<Topic, FolderChanges> {
         &self.folders
+    }
+
+    /// The topics about which anything changes.
+    #[must_use]
+    pub fn changed_topics(&self) -> BTreeSet<Topic> {
+        self.summaries.keys().copied().collect()
     }
 
     /// What is known about a topic, with this batch.

@@ -37,6 +37,12 @@ pub enum StoreError {
         /// What is wrong with it.
         found: String,
     },
+    /// The folders in the store are not those of its comments.
+    #[error("the folders in the comment store are damaged: {found}; build it anew with `supervisor store salvage`")]
+    Folders {
+        /// What is wrong with them.
+        found: String,
+    },
     /// Written by a newer Rookery.
     #[error("the comment store in {} has format {found}, this program knows up to {known}; use a newer Rookery", dir.display())]
     Newer {
@@ -83,7 +89,7 @@ impl StoreError {
     pub fn is_damage(&self) -> bool {
         use heed::MdbError as M;
         match self {
-            Self::Foreign { .. } | Self::Damaged { .. } | Self::Newer { .. } => true,
+            Self::Foreign { .. } | Self::Damaged { .. } | Self::Folders { .. } | Self::Newer { .. } => true,
             Self::Lmdb(heed::Error::Mdb(e)) => {
                 matches!(e, M::Corrupted | M::PageNotFound | M::Invalid | M::VersionMismatch)
             }
