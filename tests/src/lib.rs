@@ -1,6 +1,7 @@
 //! `rookery-tests`: starts the real tree, and real peers, and proves what the design promises.
 //!
-//! * [`tree`]: a whole tree in a directory of its own, with every port chosen by the system.
+//! * [`setup`] and [`tree`]: a whole tree in a directory of its own, with every port chosen by the system.
+//! * [`begun`]: programs that are started beside a tree, as an operator would.
 //! * [`bus_peer`]: one end of the bus as a process, and [`echo`]: what it is asked.
 //! * [`process`]: signals by process id, and the search for processes that were left behind.
 //! * [`http`]: a client that hides nothing: no retry, headers and trailers as they came.
@@ -11,6 +12,7 @@
 //! * [`visitors`]: many clients that post and read at once.
 //! * [`wait`]: the only place where a test lets time pass.
 
+pub mod begun;
 pub mod bus_peer;
 pub mod comments;
 pub mod echo;
@@ -19,6 +21,7 @@ pub mod kubo;
 pub mod multipart;
 pub mod process;
 pub mod programs;
+pub mod setup;
 pub mod sources;
 pub mod tree;
 pub mod visitors;

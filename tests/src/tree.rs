@@ -17,7 +17,14 @@ use nix::sys::signal::Signal;
 use proto::supervision::{InstanceState, InstanceStatus, STATUS_SOCKET, Status};
 use tempfile::TempDir;
 
-use crate::{http::Client, process, programs::program, wait};
+use crate::{
+    begun::{Begun, Said},
+    http::Client,
+    process,
+    programs::program,
+    setup::Setup,
+    wait,
+};
 
 /// A debug build on a busy machine needs a second or two.
 pub const READY_DEADLINE: Duration = Duration::from_secs(60);
@@ -27,162 +34,6 @@ const STOP_DEADLINE: Duration = Duration::from_secs(30);
 const LOG_SHOWN: usize = 6_000;
 /// Names the tree in the environment of each of its processes.
 const MARK: &str = "ROOKERY_TEST_TREE";
-
-/// What every tree of a test is like, unless the test says otherwise.
-const BASE: &str = r#"
-[common]
-data_dir = "data"
-runtime_dir = "run"
-[http-front]
-listen = "127.0.0.1:0"
-[ipfs-node]
-rpc_listen = "127.0.0.1:0"
-gateway_listen = "127.0.0.1:0"
-"#;
-
-/// A tree that is to be started.
-#[derive(Debug)]
-pub struct Setup {
-    config: toml::Table,
-    environment: Vec<(String, String)>,
-}
-
-impl Default for Setup {
-    fn default() -> Self {
-        Self { config: BASE.parse().expect("the base is TOML"), environment: Vec::new() }
-    }
-}
-
-impl Setup {
-    /// A tree with the default configuration, but ports and folders of its own.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets keys, as they would stand in `rookery.toml`.
-    ///
-    /// # Panics
-    ///
-    /// When the text is no TOML.
-    #[must_use]
-    pub fn with(mut self, text: &str) -> Self {
-        let table: toml::Table = text.parse().unwrap_or_else(|e| panic!("{e}"));
-        for (section, keys) in table {
-            let toml::Value::Table(keys) = keys else { panic!("{section} is no section") };
-            let old = self.config.entry(section).or_insert_with(|| toml::Table::new().into());
-            old.as_table_mut().expect("every entry is a section").extend(keys);
-        }
-        self
-    }
-
-    /// Sets a variable in the environment of all boxes.
-    #[must_use]
-    pub fn env(mut self, name: &str, value: &str) -> Self {
-        self.environment.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// Lays the folder out without starting anything.
-    ///
-    /// # Panics
-    ///
-    /// When it cannot be written.
-    #[must_use]
-    pub fn lay_out(self) -> Tree {
-        let folder = tempfile::Builder::new().prefix("rk").tempdir_in(short_folder()).expect("a temporary folder");
-        fs::write(folder.path().join("rookery.toml"), self.config.to_string()).expect("the folder can be written");
-        Tree { folder, environment: self.environment, supervisor: None, runs: AtomicU32::new(0) }
-    }
-
-    /// Starts the tree and waits until it is ready.
-    ///
-    /// # Panics
-    ///
-    /// When it does not become ready.
-    #[must_use]
-    pub fn start(self) -> Tree {
-        let mut tree = self.lay_out();
-        tree.up();
-        tree
-    }
-}
-
-/// Sockets have short paths, so their folder has one too.
-fn short_folder() -> PathBuf {
-    let usual = std::env::temp_dir();
-    if usual.as_os_str().len() <= 40 { usual } else { PathBuf::from("/tmp") }
-}
-
-/// What a command of the supervisor said.
-#[derive(Debug, Clone)]
-pub struct Said {
-    /// Its exit code; none when a signal ended it.
-    pub code: Option<i32>,
-    /// What it wrote to stdout.
-    pub out: String,
-    /// What it wrote to stderr.
-    pub err: String,
-}
-
-impl Said {
-    /// The same, if the exit code was 0.
-    ///
-    /// # Panics
-    ///
-    /// When it was another.
-    #[must_use]
-    pub fn well(self) -> Self {
-        assert_eq!(self.code, Some(0), "{}{}", self.out, self.err);
-        self
-    }
-}
-
-/// A program that was started beside the tree; ended when it is dropped.
-#[derive(Debug)]
-pub struct Begun {
-    child: Child,
-    what: String,
-    out: PathBuf,
-    err: PathBuf,
-}
-
-impl Begun {
-    /// Its process.
-    #[must_use]
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// What it has written to stdout so far.
-    #[must_use]
-    pub fn out(&self) -> String {
-        fs::read_to_string(&self.out).unwrap_or_default()
-    }
-
-    /// What it has written to stderr so far.
-    #[must_use]
-    pub fn err(&self) -> String {
-        fs::read_to_string(&self.err).unwrap_or_default()
-    }
-
-    /// Waits until it has ended by itself, and returns its exit code; none when a signal ended it.
-    ///
-    /// # Panics
-    ///
-    /// When it does not end within `deadline`.
-    pub fn await_end(&mut self, deadline: Duration) -> Option<i32> {
-        let ended = wait::within(deadline, || self.child.try_wait().expect("our own child"));
-        ended.unwrap_or_else(|| panic!("`{}` does not end: {}{}", self.what, self.out(), self.err())).code()
-    }
-}
-
-impl Drop for Begun {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// A tree that was started, or can be.
 #[derive(Debug)]
@@ -194,6 +45,10 @@ pub struct Tree {
 }
 
 impl Tree {
+    pub(crate) fn new(folder: TempDir, environment: Vec<(String, String)>) -> Self {
+        Self { folder, environment, supervisor: None, runs: AtomicU32::new(0) }
+    }
+
     /// A tree with the default configuration, ready.
     ///
     /// # Panics
@@ -257,7 +112,7 @@ impl Tree {
     pub fn await_ready(&mut self) {
         let ready = wait::within(READY_DEADLINE, || match self.has_ended() {
             Some(code) => panic!("the supervisor ended with {code}"),
-            None => self.try_status().filter(|status| status.ready).map(drop),
+            None => self.try_status().inspect(assert_none_held).filter(|status| status.ready).map(drop),
         });
         assert!(ready.is_some(), "not ready: {:#?}", self.try_status());
     }
@@ -274,7 +129,9 @@ impl Tree {
         let mut socket = UnixStream::connect(self.folder().join("run").join(STATUS_SOCKET)).ok()?;
         socket.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
         socket.read_to_end(&mut text).ok()?;
-        serde_json::from_slice(&text).ok()
+        let status: Status = serde_json::from_slice(&text).ok()?;
+        // Long, and of no use to a test.
+        Some(Status { metrics: Default::default(), ..status })
     }
 
     /// The status.
@@ -417,12 +274,7 @@ impl Tree {
     /// When it cannot be started.
     pub fn begin(&self, name: &str, arguments: &[&str]) -> Begun {
         let run = self.runs.fetch_add(1, Ordering::Relaxed);
-        let path = |end: &str| self.folder().join(format!("command{run}.{end}"));
-        let (out, err) = (path("out"), path("err"));
-        let mut command = self.program(name, arguments);
-        command.stdout(File::create(&out).expect("a file")).stderr(File::create(&err).expect("a file"));
-        let child = command.spawn().unwrap_or_else(|e| panic!("{name}: {e}"));
-        Begun { child, what: format!("{name} {}", arguments.join(" ")), out, err }
+        Begun::start(self.program(name, arguments), &self.folder().join(format!("command{run}")))
     }
 
     fn program(&self, name: &str, arguments: &[&str]) -> Command {
@@ -486,6 +338,12 @@ impl Tree {
             text
         })
     }
+}
+
+/// A box that is held will not be ready in time: there is nothing to wait for.
+fn assert_none_held(status: &Status) {
+    let held = status.boxes.iter().find(|one| one.state == InstanceState::Held);
+    assert!(held.is_none(), "{held:#?}");
 }
 
 fn find(status: Status, name: &str) -> Option<InstanceStatus> {

@@ -6,7 +6,8 @@ use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use rookery_tests::{
     kubo::{Kubo, Profile},
     process,
-    tree::{Setup, Tree},
+    setup::Setup,
+    tree::Tree,
     visitors::{Temper, Visitors, assert_all_kept},
 };
 

@@ -3,7 +3,8 @@
 use proto::{AnyId, LegacyId, record::Draft};
 use rookery_tests::{
     comments::{self, Author, Receipt},
-    tree::{Setup, Tree},
+    setup::Setup,
+    tree::Tree,
 };
 use serde_json::{Value, json};
 

@@ -6,10 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rookery_tests::{
-    comments,
-    tree::{Setup, Tree},
-};
+use rookery_tests::{comments, setup::Setup, tree::Tree};
 
 /// Everything that the server says until it closes the connection.
 fn rest(mut stream: TcpStream) -> String {

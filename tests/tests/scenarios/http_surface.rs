@@ -3,7 +3,8 @@
 use rookery_tests::{
     comments::{self, Author},
     http::{Answer, Client},
-    tree::{Setup, Tree},
+    setup::Setup,
+    tree::Tree,
 };
 use serde_json::{Value, json};
 

@@ -7,7 +7,8 @@ use rookery_tests::{
     comments::{self, Author},
     http::Client,
     process,
-    tree::{Setup, Tree},
+    setup::Setup,
+    tree::Tree,
     wait,
 };
 

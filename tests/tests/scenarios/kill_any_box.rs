@@ -5,7 +5,8 @@ use std::time::Duration;
 use rookery_tests::{
     http::Client,
     process,
-    tree::{Setup, Tree},
+    setup::Setup,
+    tree::Tree,
     visitors::{Temper, Visitors, assert_all_kept},
 };
 

@@ -9,8 +9,10 @@ use std::{
 use nix::sys::signal::Signal;
 use proto::supervision::InstanceState;
 use rookery_tests::{
-    comments, process, sources,
-    tree::{Setup, Tree},
+    comments, process,
+    setup::Setup,
+    sources,
+    tree::Tree,
     visitors::{Temper, Visitors, assert_all_kept},
     wait,
 };

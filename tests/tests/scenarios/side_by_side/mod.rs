@@ -20,11 +20,13 @@ mod wire;
 use std::time::Duration;
 
 use rookery_tests::{
+    begun::Begun,
     http::{Answer, Client},
     kubo::{Kubo, Profile},
     multipart,
     programs::free_port,
-    tree::{Begun, Setup, Tree},
+    setup::Setup,
+    tree::Tree,
     wait,
 };
 use serde_json::Value;
