@@ -34,6 +34,9 @@ use crate::{
     tap::{Passing, Side},
 };
 
+#[cfg(test)]
+mod proof;
+
 const TICK: Duration = Duration::from_millis(500);
 /// Askers are pinged every second tick.
 const TICKS_PER_PING: u32 = 2;
@@ -71,10 +74,7 @@ where
 {
     let (endpoint, router) = Endpoint::bind::<I, B>(&context).await?;
     context.pulse.change(BoxState::Ready);
-    let mut answering = Answering::<I, H, B::Router>::new(context, handler, endpoint, router);
-    let served = answering.serve_until_stop().await;
-    answering.drain().await?;
-    served
+    Answering::<I, H, B::Router>::new(context, handler, endpoint, router).serve().await
 }
 
 /// A question that a handler works on.
@@ -174,6 +174,12 @@ where
             warnings: Warnings::default(),
             face: PhantomData,
         }
+    }
+
+    async fn serve(&mut self) -> Result<(), Failure> {
+        let served = self.serve_until_stop().await;
+        self.drain().await?;
+        served
     }
 
     async fn serve_until_stop(&mut self) -> Result<(), Failure> {

@@ -22,6 +22,9 @@ use super::{
 };
 use crate::tap::{Passing, Side};
 
+#[cfg(test)]
+mod proof;
+
 const BETWEEN_PINGS: Duration = Duration::from_secs(1);
 /// So many pings without a word, and the instance is hung. Pings are counted, not seconds: if it was this process that
 /// stood still, there was only one.
