@@ -3,145 +3,27 @@
 #![expect(clippy::unwrap_used, reason = "a test may unwrap: the panic is the failure it reports")]
 
 mod fake;
+mod work;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    time::Duration,
-};
+use std::{fs, time::Duration};
 
 use bytes::Bytes;
-use comment_store::{Incoming, Options, Writer};
+use comment_store::Incoming;
 use fake::daemon::Daemon;
-use ipfs_shim::{
-    blocks::Published,
-    metrics::Metrics,
-    publish::{Publisher, Settings},
-};
+use ipfs_shim::publish::Settings;
 use proto::{Cid, Seq, Topic, posts::Origin, record::Limits};
-use tempfile::TempDir;
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
-use unixfs::{Entry, ImportOptions, Link, Profile, Sink, dir};
-
-const SOON: Duration = Duration::from_secs(30);
-
-/// A comment store whose folders are made as simply as can be: the publisher does not look into them.
-struct Store {
-    writer: Writer,
-    topics: BTreeMap<Topic, Vec<Entry>>,
-    said: u64,
-    _folder: TempDir,
-}
-
-/// Puts the blocks of a folder into a batch: one block each, our folders are small.
-struct OnlyBlock(Option<unixfs::Block>);
-
-impl Sink for OnlyBlock {
-    type Error = std::convert::Infallible;
-    fn put(&mut self, block: unixfs::Block) -> Result<(), Self::Error> {
-        assert!(self.0.replace(block).is_none(), "a folder of several blocks");
-        Ok(())
-    }
-}
-
-fn folder(entries: &[Entry]) -> (unixfs::Block, Link) {
-    let options: ImportOptions = Profile::V1_2025.options();
-    let mut sink = OnlyBlock(None);
-    let node = dir::build(entries.to_vec(), &options, &mut sink).unwrap();
-    (sink.0.unwrap(), node.into())
-}
-
-impl Store {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let options = Options { map_gib: 1, reserve_mib: 0, ..Options::default() };
-        let writer = Writer::open(&folder.path().join("comments"), &options).unwrap();
-        Self { writer, topics: BTreeMap::new(), said: 0, _folder: folder }
-    }
-
-    /// Commits so many comments, each on a page of its own out of seven, and returns the root.
-    fn say(&mut self, count: u64) -> Cid {
-        let mut batch = self.writer.batch().unwrap();
-        let mut changed = BTreeSet::new();
-        for _ in 0..count {
-            self.said += 1;
-            let topic = Topic([u8::try_from(self.said % 7).unwrap(); 20]);
-            let blob = Bytes::from(format!("Date: now\n\ncomment {}", self.said));
-            let comment = Incoming::read(topic, Origin::Visitor, blob, Limits::NONE).unwrap();
-            batch.insert(&comment).unwrap();
-            let link = Link { cid: comment.id.cid().0, tsize: comment.blob.len() as u64 };
-            self.topics.entry(topic).or_default().push(Entry::new(comment.legacy_id.to_string(), link));
-            changed.insert(topic);
-        }
-        let mut all = Vec::new();
-        for (topic, files) in &self.topics {
-            let (block, link) = folder(files);
-            if changed.contains(topic) {
-                batch.put_node(&topic.0, &Cid(block.cid), &block.bytes).unwrap();
-                batch.set_topic_folder(topic, Some(Cid(block.cid))).unwrap();
-            }
-            all.push(Entry::new(topic.to_string(), link));
-        }
-        let (block, _) = folder(&all);
-        batch.put_node(b"", &Cid(block.cid), &block.bytes).unwrap();
-        batch.set_root(Some(Cid(block.cid)));
-        batch.commit().unwrap();
-        Cid(block.cid)
-    }
-}
-
-/// A publisher at work, until it is stopped.
-struct Work {
-    task: JoinHandle<()>,
-    published: watch::Receiver<Published>,
-}
-
-impl Work {
-    fn begin(store: &Store, daemon: &Daemon, folder: &TempDir) -> Self {
-        let settings =
-            Settings { folder: folder.path().join("ipfs-shim"), every: Duration::from_millis(30), keep_roots: SOON };
-        Self::begin_with(store, daemon, settings)
-    }
-
-    fn begin_with(store: &Store, daemon: &Daemon, settings: Settings) -> Self {
-        let (sender, published) = watch::channel(Published::default());
-        let kubo = daemon.fake.kubo(20_000);
-        let mut publisher = Publisher::open(kubo, store.writer.reader(), settings, sender, Metrics::default()).unwrap();
-        let task = tokio::spawn(async move { panic!("publishing ended: {:?}", publisher.run().await) });
-        Self { task, published }
-    }
-
-    async fn until(&mut self, root: Cid) {
-        let done = self.published.wait_for(|published| published.root == Some(root));
-        timeout(SOON, done).await.expect("it is published soon").expect("the publisher works");
-    }
-
-    /// As a kill: at whatever it is doing.
-    async fn stop(self) {
-        self.task.abort();
-        assert!(self.task.await.unwrap_err().is_cancelled());
-    }
-}
+use unixfs::{Entry, Link};
+use work::{Store, Work, eventually};
 
 fn holds(daemon: &Daemon, root: Cid) -> bool {
     daemon.with(|repo| repo.is_whole(&root.0) && repo.pins.contains(&root.0))
-}
-
-/// Waits for something that no message tells of.
-async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let wait = async {
-        while !is_so() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(SOON, wait).await.unwrap_or_else(|_| panic!("never: {what}"));
 }
 
 #[tokio::test]
 async fn what_was_in_the_store_and_what_comes_reaches_the_daemon() {
     let (mut store, daemon, folder) = (Store::new(), Daemon::start().await, tempfile::tempdir().unwrap());
     let before = store.say(30);
-    let mut work = Work::begin(&store, &daemon, &folder);
+    let mut work = Work::begin(&store, &daemon.kubo(), &folder);
     work.until(before).await;
     assert!(holds(&daemon, before));
     let state = work.published.borrow().clone();
@@ -156,7 +38,7 @@ async fn what_was_in_the_store_and_what_comes_reaches_the_daemon() {
 #[tokio::test]
 async fn folders_that_were_superseded_at_once_reach_the_daemon_too() {
     let (mut store, daemon, folder) = (Store::new(), Daemon::start().await, tempfile::tempdir().unwrap());
-    let mut work = Work::begin(&store, &daemon, &folder);
+    let mut work = Work::begin(&store, &daemon.kubo(), &folder);
     work.until(store.say(1)).await;
     let roots: Vec<Cid> = (0..40).map(|_| store.say(2)).collect();
     work.until(roots[39]).await;
@@ -169,14 +51,14 @@ async fn folders_that_were_superseded_at_once_reach_the_daemon_too() {
 async fn a_store_without_comments_publishes_the_empty_folder() {
     let (store, daemon, folder) = (Store::new(), Daemon::start().await, tempfile::tempdir().unwrap());
     let empty = "bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354".parse().unwrap();
-    Work::begin(&store, &daemon, &folder).until(empty).await;
+    Work::begin(&store, &daemon.kubo(), &folder).until(empty).await;
     assert!(holds(&daemon, empty));
 }
 
 #[tokio::test]
 async fn what_comes_while_the_daemon_is_down_reaches_it_afterwards() {
     let (mut store, daemon, folder) = (Store::new(), Daemon::start().await, tempfile::tempdir().unwrap());
-    let mut work = Work::begin(&store, &daemon, &folder);
+    let mut work = Work::begin(&store, &daemon.kubo(), &folder);
     work.until(store.say(5)).await;
     daemon.with(|repo| repo.down = true);
     let last = (0..20).map(|_| store.say(3)).last().unwrap();
@@ -191,7 +73,7 @@ async fn what_comes_while_the_daemon_is_down_reaches_it_afterwards() {
 async fn a_restart_goes_on_where_the_last_one_stopped() {
     let (mut store, daemon, folder) = (Store::new(), Daemon::start().await, tempfile::tempdir().unwrap());
     let first = store.say(50);
-    let mut work = Work::begin(&store, &daemon, &folder);
+    let mut work = Work::begin(&store, &daemon.kubo(), &folder);
     work.until(first).await;
     work.stop().await;
     let blocks = daemon.with(|repo| {
@@ -201,7 +83,7 @@ async fn a_restart_goes_on_where_the_last_one_stopped() {
     // Only what it is given from now on is counted; what it had it still has.
     daemon.with(|repo| repo.blocks = blocks.clone());
     let second = store.say(1);
-    let mut work = Work::begin(&store, &daemon, &folder);
+    let mut work = Work::begin(&store, &daemon.kubo(), &folder);
     work.until(second).await;
     let came = daemon.with(|repo| (repo.imports, repo.blocks.len() - blocks.len()));
     assert_eq!(came, (1, 3), "one comment, its topic's folder, the root");
@@ -212,21 +94,21 @@ async fn a_kill_at_any_moment_loses_nothing() {
     let (mut store, daemon, folder) = (Store::new(), Daemon::start().await, tempfile::tempdir().unwrap());
     let mut last = store.say(10);
     for round in 0..30 {
-        let work = Work::begin(&store, &daemon, &folder);
+        let work = Work::begin(&store, &daemon.kubo(), &folder);
         let asked = daemon.fake.asked().len();
         // At its beginning, in the middle of a walk, between import and pin, after all: by the number of its calls.
         eventually("it works", || daemon.fake.asked().len() >= asked + round % 9).await;
         work.stop().await;
         last = store.say(2);
     }
-    Work::begin(&store, &daemon, &folder).until(last).await;
+    Work::begin(&store, &daemon.kubo(), &folder).until(last).await;
     assert!(holds(&daemon, last));
 }
 
 #[tokio::test]
 async fn a_daemon_that_lost_its_disk_gets_everything_again() {
     let (mut store, daemon, folder) = (Store::new(), Daemon::start().await, tempfile::tempdir().unwrap());
-    let mut work = Work::begin(&store, &daemon, &folder);
+    let mut work = Work::begin(&store, &daemon.kubo(), &folder);
     work.until(store.say(30)).await;
     daemon.with(|repo| repo.down = true);
     let tries = daemon.fake.asked().len();
@@ -239,7 +121,7 @@ async fn a_daemon_that_lost_its_disk_gets_everything_again() {
 #[tokio::test]
 async fn a_block_that_went_missing_is_found_missing_and_given_again() {
     let (mut store, daemon, folder) = (Store::new(), Daemon::start().await, tempfile::tempdir().unwrap());
-    let mut work = Work::begin(&store, &daemon, &folder);
+    let mut work = Work::begin(&store, &daemon.kubo(), &folder);
     work.until(store.say(30)).await;
     let lost = unixfs::cid_raw(b"Date: now\n\ncomment 7").hash().to_bytes();
     daemon.with(|repo| repo.blocks.remove(&lost).expect("it was there"));
@@ -252,14 +134,14 @@ async fn a_block_that_went_missing_is_found_missing_and_given_again() {
 async fn a_lost_pin_is_made_again() {
     let (mut store, daemon, folder) = (Store::new(), Daemon::start().await, tempfile::tempdir().unwrap());
     let root = store.say(3);
-    let mut work = Work::begin(&store, &daemon, &folder);
+    let mut work = Work::begin(&store, &daemon.kubo(), &folder);
     work.until(root).await;
     work.stop().await;
     let imports = daemon.with(|repo| {
         repo.pins.clear();
         repo.imports
     });
-    let _work = Work::begin(&store, &daemon, &folder);
+    let _work = Work::begin(&store, &daemon.kubo(), &folder);
     eventually("it is pinned again", || holds(&daemon, root)).await;
     assert_eq!(daemon.with(|repo| repo.imports), imports);
 }
@@ -268,13 +150,13 @@ async fn a_lost_pin_is_made_again() {
 async fn a_damaged_cursor_costs_a_walk_and_nothing_else() {
     let (mut store, daemon, folder) = (Store::new(), Daemon::start().await, tempfile::tempdir().unwrap());
     let root = store.say(3);
-    let mut work = Work::begin(&store, &daemon, &folder);
+    let mut work = Work::begin(&store, &daemon.kubo(), &folder);
     work.until(root).await;
     work.stop().await;
     for damage in [&b"{\"epoch\":1"[..], b"", b"\0\0\0\0"] {
         fs::write(folder.path().join("ipfs-shim/cursor.json"), damage).unwrap();
         daemon.with(|repo| repo.blocks.clear());
-        let mut work = Work::begin(&store, &daemon, &folder);
+        let mut work = Work::begin(&store, &daemon.kubo(), &folder);
         work.until(root).await;
         assert!(holds(&daemon, root));
         work.stop().await;
@@ -284,13 +166,13 @@ async fn a_damaged_cursor_costs_a_walk_and_nothing_else() {
 #[tokio::test]
 async fn another_store_in_the_same_place_is_published_as_a_whole() {
     let (mut old, daemon, folder) = (Store::new(), Daemon::start().await, tempfile::tempdir().unwrap());
-    let mut work = Work::begin(&old, &daemon, &folder);
+    let mut work = Work::begin(&old, &daemon.kubo(), &folder);
     work.until((0..9).map(|_| old.say(1)).last().unwrap()).await;
     work.stop().await;
     let mut new = Store::new();
     new.said = 1_000;
     let root = (0..12).map(|_| new.say(1)).last().unwrap();
-    Work::begin(&new, &daemon, &folder).until(root).await;
+    Work::begin(&new, &daemon.kubo(), &folder).until(root).await;
     assert!(holds(&daemon, root));
 }
 
@@ -299,7 +181,7 @@ async fn a_daemon_that_refuses_is_asked_again_until_it_accepts() {
     let (mut store, daemon, folder) = (Store::new(), Daemon::start().await, tempfile::tempdir().unwrap());
     daemon.with(|repo| repo.full = true);
     let root = store.say(3);
-    let mut work = Work::begin(&store, &daemon, &folder);
+    let mut work = Work::begin(&store, &daemon.kubo(), &folder);
     let imports =
         |daemon: &Daemon| daemon.fake.asked().iter().filter(|asked| asked.call.starts_with("dag/import")).count();
     eventually("it is tried again", || imports(&daemon) > 2).await;
@@ -313,7 +195,7 @@ async fn roots_of_the_past_are_given_up_after_their_time() {
     let (mut store, daemon, folder) = (Store::new(), Daemon::start().await, tempfile::tempdir().unwrap());
     let every = Duration::from_millis(30);
     let settings = Settings { folder: folder.path().join("ipfs-shim"), every, keep_roots: Duration::ZERO };
-    let mut work = Work::begin_with(&store, &daemon, settings);
+    let mut work = Work::begin_with(&store, &daemon.kubo(), settings);
     let mut roots = Vec::new();
     for _ in 0..4 {
         roots.push(store.say(1));
@@ -338,11 +220,11 @@ async fn a_store_of_many_pieces_is_published_in_pieces() {
         let link = Link { cid: comment.id.cid().0, tsize: comment.blob.len() as u64 };
         files.push(Entry::new(comment.legacy_id.to_string(), link));
     }
-    let (block, _) = self::folder(&files);
+    let (block, _) = work::folder(&files);
     batch.put_node(b"", &Cid(block.cid), &block.bytes).unwrap();
     batch.set_root(Some(Cid(block.cid)));
     batch.commit().unwrap();
-    Work::begin(&store, &daemon, &folder).until(Cid(block.cid)).await;
+    Work::begin(&store, &daemon.kubo(), &folder).until(Cid(block.cid)).await;
     assert!(holds(&daemon, Cid(block.cid)));
     let largest = daemon.fake.asked().iter().map(|asked| asked.body.len()).max().unwrap();
     assert!(largest < 9 << 20, "{largest} bytes in one import");

@@ -121,7 +121,8 @@ impl RpcError {
     /// Whether the daemon says that it lacks a block.
     #[must_use]
     pub fn is_missing_block(&self) -> bool {
-        self.said().is_some_and(|said| said.contains("could not find") || said.contains("not found"))
+        let missing = |said: &str| said.contains("could not find") || said.contains("not found");
+        !self.is_unknown_call() && self.said().is_some_and(missing)
     }
 
     /// Whether the daemon says that what should be unpinned, or moved, is not pinned.

@@ -18,14 +18,10 @@ pub struct Agent {
 
 /// How much the daemon stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "PascalCase")]
 pub struct RepoSize {
     /// Bytes in use.
     #[serde(rename = "RepoSize")]
     pub repo_bytes: u64,
-    /// Bytes at which garbage collection begins.
-    #[serde(rename = "StorageMax", default)]
-    pub max_bytes: u64,
 }
 
 #[derive(Deserialize)]

@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use ipfs_shim::kubo::Kubo;
 use unixfs::{
     Cid,
     car::{CarReader, CarStep},
@@ -42,6 +43,11 @@ impl Daemon {
         let behind = repo.clone();
         let fake = Fake::answering(Arc::new(move |asked| behind.lock().unwrap().answer(asked))).await;
         Self { fake, repo }
+    }
+
+    /// A client of it.
+    pub fn kubo(&self) -> Kubo {
+        self.fake.kubo(20_000)
     }
 
     /// Looks at the disk, or changes it.
