@@ -184,7 +184,7 @@ fn a_comment_that_is_not_as_it_should_be_is_told_what_where_and_what_would_be_ri
         (b"\n\nno header", "header"),
         (b"User: Kim\n\n", "text"),
         (b"no header\n\ntext", "line 1"),
-        (b"User: Kim\r\n\r\ntext", "blank line"),
+        (b"User: Kim\r\n\r\ntext", "line feed alone"),
         (b"User: Kim\nUser: Kim\n\ntext", "line 2"),
         (&forged, "signature"),
         (&above, "line 1"),

@@ -65,7 +65,10 @@ impl Pair {
     /// The same call of both; their answers are the same. Returns it.
     fn same(&mut self, call: &Call) -> Answer {
         let (ours, kubos) = self.both(call);
-        assert_eq!(call.seen(&ours), call.seen(&kubos), "ours, then Kubo's, of {}", call.path);
+        let (left, right) = (call.seen(&ours), call.seen(&kubos));
+        assert_eq!(left.status, right.status, "{}: {:?}, {:?}", call.path, ours.text(), kubos.text());
+        assert_eq!(left.headers, right.headers, "{}: {:?}", call.path, kubos.text());
+        left.body.assert_same(&right.body, &call.path);
         kubos
     }
 
@@ -87,17 +90,45 @@ struct Call {
 }
 
 /// What is compared of an answer.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 struct Seen {
     status: u16,
     headers: Vec<(&'static str, String)>,
     body: Body,
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 enum Body {
     Json(Vec<Value>),
     Bytes(Vec<u8>),
+}
+
+impl Body {
+    /// Fails with the first difference, not with all of two long bodies.
+    fn assert_same(&self, other: &Self, to: &str) {
+        match (self, other) {
+            (Self::Json(ours), Self::Json(kubos)) => {
+                for (n, (ours, kubos)) in ours.iter().zip(kubos).enumerate() {
+                    assert_eq!(ours, kubos, "line {n} of {to}");
+                }
+                assert_eq!(ours.len(), kubos.len(), "lines of {to}: {ours:?}, {kubos:?}");
+            }
+            (Self::Bytes(ours), Self::Bytes(kubos)) => {
+                let differs = ours.iter().zip(kubos).position(|(ours, kubos)| ours != kubos);
+                let text = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(200)]).into_owned();
+                let same = differs.is_none() && ours.len() == kubos.len();
+                assert!(
+                    same,
+                    "{to}: byte {differs:?} of {}, {}: {:?}, {:?}",
+                    ours.len(),
+                    kubos.len(),
+                    text(ours),
+                    text(kubos)
+                );
+            }
+            _ => panic!("{to}: {self:?}, {other:?}"),
+        }
+    }
 }
 
 /// Headers and trailers that a client looks at.
