@@ -93,9 +93,10 @@ pub(super) fn request(lines: &[&str], body: &str) -> String {
 
 /// Waits until something is so.
 pub(super) async fn until(mut so: impl FnMut() -> bool) {
+    let mut look = tokio::time::interval(Duration::from_millis(2));
     let waiting = async {
         while !so() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            look.tick().await;
         }
     };
     tokio::time::timeout(SOON, waiting).await.expect("it should have become so");
