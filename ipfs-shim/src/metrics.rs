@@ -110,3 +110,37 @@ impl Metrics {
         self.0.lag.set(stored.0.saturating_sub(published.0));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_metrics_have_the_names_that_dashboards_know() {
+        let (metrics, mut registry) = (Metrics::default(), Registry::default());
+        metrics.register(&mut registry);
+        metrics.called("block/put", "ok", Duration::from_millis(2), true);
+        metrics.sent(10);
+        metrics.received(20);
+        metrics.stores(30);
+        metrics.walked();
+        metrics.published(Seq(3), Seq(5));
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        let lines: Vec<_> = text.lines().filter(|line| !line.starts_with('#') && !line.contains("_bucket")).collect();
+        let expected = [
+            "ipfs_shim_calls_total{endpoint=\"block/put\",outcome=\"ok\"} 1",
+            "ipfs_shim_call_seconds_sum{endpoint=\"block/put\"} 0.002",
+            "ipfs_shim_call_seconds_count{endpoint=\"block/put\"} 1",
+            "ipfs_shim_sent_bytes_total 10",
+            "ipfs_shim_received_bytes_total 20",
+            "ipfs_shim_daemon_up 1",
+            "ipfs_shim_daemon_repo_bytes 30",
+            "ipfs_shim_published_seq 3",
+            "ipfs_shim_stored_seq 5",
+            "ipfs_shim_lag 2",
+            "ipfs_shim_walks_total 1",
+        ];
+        assert_eq!(lines, expected);
+    }
+}

@@ -12,6 +12,7 @@ use comment_store::Incoming;
 use fake::daemon::Daemon;
 use ipfs_shim::publish::Settings;
 use proto::{Cid, Seq, Topic, posts::Origin, record::Limits};
+use tokio::time::timeout;
 use unixfs::{Entry, Link};
 use work::{Store, Work, eventually};
 
@@ -229,4 +230,18 @@ async fn a_store_of_many_pieces_is_published_in_pieces() {
     let largest = daemon.fake.asked().iter().map(|asked| asked.body.len()).max().unwrap();
     assert!(largest < 9 << 20, "{largest} bytes in one import");
     assert!(daemon.with(|repo| repo.imports) >= 3);
+}
+
+#[tokio::test]
+async fn as_configured_by_default_a_comment_is_there_within_two_seconds() {
+    let (mut store, daemon, folder) = (Store::new(), Daemon::start().await, tempfile::tempdir().unwrap());
+    let settings = Settings::new(folder.path().join("ipfs-shim"), &proto::config::IpfsShim::default());
+    let mut work = Work::begin_with(&store, &daemon.kubo(), settings);
+    work.until(store.say(1)).await;
+    for _ in 0..2 {
+        // The second comes right after a publication: that one waits the longest.
+        let root = store.say(1);
+        let there = eventually("it is there", || daemon.with(|repo| repo.is_whole(&root.0)));
+        timeout(Duration::from_secs(2), there).await.expect("within two seconds");
+    }
 }

@@ -196,3 +196,40 @@ async fn an_endless_line_is_refused() {
     let error = fake.kubo(10_000).version().await.unwrap_err();
     assert!(matches!(error, RpcError::Nonsense { .. }), "{error}");
 }
+
+#[tokio::test]
+async fn no_answer_whatever_is_taken_for_a_good_one() {
+    let garbage = [
+        &b""[..],
+        b"{",
+        b"[]",
+        b"null\n",
+        b"\0\xff\xfe",
+        b"{\"Key\":1}",
+        b"{\"Key\":\"Qm\"}\n{\"Key\":\"\"}",
+        b"{\"Stats\":{}}",
+        b"{\"Pins\":[]}",
+        b"{\"Cid\":\"x\"}",
+    ];
+    let fake = Fake::scripted(garbage.iter().flat_map(|body| (0..6).map(move |_| ok(body)))).await;
+    let kubo = fake.kubo(10_000);
+    let block = block("a");
+    for body in garbage {
+        let shown = String::from_utf8_lossy(body);
+        assert!(kubo.version().await.is_err(), "{shown}");
+        assert!(kubo.id().await.is_err(), "{shown}");
+        assert!(kubo.put_blocks(BlockCodec::Raw, std::slice::from_ref(&block)).await.is_err(), "{shown}");
+        assert!(kubo.get_block(&block.cid).await.is_err(), "{shown}");
+        assert!(kubo.import(vec![Bytes::from_static(b"car")], 1).await.is_err(), "{shown}");
+        assert!(kubo.pin(&block.cid).await.is_err(), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_http_is_a_failure() {
+    for noise in [&b"\0\0\0\0\0\0"[..], b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"] {
+        let fake = Fake::scripted([vec![Step::Send(noise.to_vec()), Step::Close]]).await;
+        let error = fake.kubo(10_000).version().await.unwrap_err();
+        assert!(matches!(error, RpcError::Broken { .. }), "{error}");
+    }
+}

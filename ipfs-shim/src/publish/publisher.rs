@@ -332,9 +332,10 @@ impl Publisher {
         let cursor = self.cursor.filter(|cursor| cursor.epoch == stored.epoch);
         let seq = cursor.map_or(Seq(0), |cursor| cursor.seq);
         self.metrics.published(seq, stored.seq);
-        self.published.send_modify(|published| {
-            published.root = self.cursor.map(|cursor| cursor.root);
-            (published.seq, published.stored_seq) = (seq, stored.seq);
+        let root = self.cursor.map(|cursor| cursor.root);
+        self.published.send_if_modified(|told| {
+            let now = Published { agent: told.agent.clone(), root, seq, stored_seq: stored.seq };
+            std::mem::replace(told, now.clone()) != now
         });
     }
 }
