@@ -41,8 +41,7 @@ fn main() -> ExitCode {
         boot.confine(|running, config| async move {
             let measures = Measures::default();
             running.register(|registry| measures.register(registry));
-            let own = running.clone();
-            let own_name = format!("http-front.{}", running.instance());
+            let (own, own_name) = (running.clone(), format!("http-front.{}", running.instance()));
             let front = Arc::new(Front {
                 reads: running.asker(threads)?,
                 writes: running.asker(posts)?,
@@ -50,8 +49,7 @@ fn main() -> ExitCode {
                 measures,
                 limits: settings::limits(&config, running.all()),
             });
-            let listener = running.listener(&listens)?;
-            let manners = settings::manners(&config, running.all());
+            let (listener, manners) = (running.listener(&listens)?, settings::manners(&config, running.all()));
             running.ready();
             Door::new(listener, front, manners, running.stop(), running.pulse()).keep_open().await;
             Ok(())
