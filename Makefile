@@ -26,7 +26,8 @@ test: peers
 
 soak: peers
 	$(CARGO) build --release --workspace --bins $(LEAK)
-	ROOKERY_SOAK=1 $(CARGO) test --release -p rookery-tests $(LEAK) soak -- --nocapture --test-threads 1
+	ROOKERY_SOAK=1 $(CARGO) test --release -p rookery-tests $(LEAK) --test bus_conformance -- --nocapture --test-threads 1
+	ROOKERY_SOAK=1 $(CARGO) test --release -p rookery-tests $(LEAK) --test scenarios -- --nocapture --test-threads 1 crash
 
 bench: build
 	$(CARGO) run --release -p rookery-benches

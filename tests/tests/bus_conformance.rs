@@ -351,6 +351,7 @@ impl Sizes {
     /// A few descriptors come and go with connections, and an allocator keeps what the largest messages took.
     fn assert_still(self, peer: &BusPeer) {
         let now = Self::of(peer);
+        println!("{self:?} then {now:?}");
         assert!(now.descriptors <= self.descriptors + 8, "{self:?} then {now:?}");
         assert!(now.rss_bytes <= self.rss_bytes + 32 * 1024 * 1024, "{self:?} then {now:?}");
     }

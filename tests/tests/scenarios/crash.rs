@@ -18,13 +18,16 @@ const ROUNDS_BETWEEN: u64 = 12;
 const HARDENED: &str = "[supervisor]\ndeaths_limit = 1000000\nrestart_cap_ms = 50\n";
 
 /// Posts while `kill` is done again and again at random moments, then checks everything.
+///
+/// `make soak` does it ten times as often.
 fn survive(kills: u32, mut kill: impl FnMut(&mut Tree, &Visitors, &mut StdRng)) {
     let seed = rand::random();
     println!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
     let mut tree = Setup::new().with(HARDENED).start();
     let visitors = Visitors::begin(&tree, Temper::Patient, CLIENTS);
-    for _ in 0..kills {
+    let times = if std::env::var_os("ROOKERY_SOAK").is_some() { 10 } else { 1 };
+    for _ in 0..kills * times {
         visitors.await_rounds(random.random_range(0..ROUNDS_BETWEEN));
         kill(&mut tree, &visitors, &mut random);
     }
@@ -45,16 +48,16 @@ fn assert_sound(tree: &Tree) {
 }
 
 #[test]
-fn nothing_acknowledged_is_lost_or_doubled_when_post_worker_is_killed_130_times() {
-    survive(130, |tree, _, _| {
+fn nothing_acknowledged_is_lost_or_doubled_when_post_worker_is_killed_200_times() {
+    survive(200, |tree, _, _| {
         let dead = tree.kill("post-worker.0");
         tree.await_successor("post-worker.0", dead);
     });
 }
 
 #[test]
-fn nothing_acknowledged_is_lost_or_doubled_when_the_supervisor_is_killed_25_times() {
-    survive(25, |tree, visitors, _| {
+fn nothing_acknowledged_is_lost_or_doubled_when_the_supervisor_is_killed_30_times() {
+    survive(30, |tree, visitors, _| {
         tree.kill_supervisor();
         tree.up();
         visitors.move_to(tree.web().address());
@@ -62,8 +65,8 @@ fn nothing_acknowledged_is_lost_or_doubled_when_the_supervisor_is_killed_25_time
 }
 
 #[test]
-fn nothing_acknowledged_is_lost_or_doubled_when_every_box_is_killed_at_once_50_times() {
-    survive(50, |tree, _, random| {
+fn nothing_acknowledged_is_lost_or_doubled_when_every_box_is_killed_at_once_80_times() {
+    survive(80, |tree, _, random| {
         let mut all: Vec<_> = tree.status().boxes.into_iter().filter_map(|instance| instance.pid).collect();
         // In another order each time.
         all.sort_by_cached_key(|_| random.random::<u32>());
