@@ -5,15 +5,21 @@
 
 use std::path::Path;
 
-use heed::{CommitOrAbort, Database, Env, RwTxn, WithoutTls, types::Bytes};
+use heed::{CommitOrAbort, DatabaseOpener, Env, RoTxn, RwTxn, WithoutTls, types::Bytes};
 
-use crate::{StoreError, format, tables::Whole};
+use crate::{
+    StoreError, format,
+    tables::{STORE, Whole},
+};
+
+/// Changes the tables of one version into those of the next.
+pub(crate) type Change = for<'e> fn(&DatabaseOpener<'e, WithoutTls>, &mut RwTxn<'e>) -> Result<(), StoreError>;
 
 /// Brings the tables from `from` to the next version.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Migration {
     pub(crate) from: u32,
-    pub(crate) run: fn(&Env<WithoutTls>, &mut RwTxn<'_>) -> Result<(), StoreError>,
+    pub(crate) change: Change,
 }
 
 /// All migrations that there are: none, because there is only one version.
@@ -26,46 +32,45 @@ pub(crate) fn run(
     format_version: u32,
     migrations: &[Migration],
 ) -> Result<(), StoreError> {
-    let table = open_whole(env, dir)?;
-    let txn = env.read_txn()?;
-    let whole = table.get(&txn, Whole::KEY)?.and_then(Whole::decode);
-    drop(txn);
-    let whole = whole.ok_or_else(|| damaged(dir, "lacks the row about itself"))?;
-    let mut version = u32::try_from(whole.version).map_err(|_| damaged(dir, "has an impossible version"))?;
+    let mut version = current(env, dir)?;
     while version < format::VERSION {
-        version = step(env, dir, table, version, migrations)?;
+        let migration = migrations.iter().find(|migration| migration.from == version);
+        let migration = migration.ok_or_else(|| damaged(dir, &format!("has version {version}, which never was")))?;
+        step(env, dir, migration)?;
+        version += 1;
     }
     if version != format_version { format::set_version(dir, version) } else { Ok(()) }
 }
 
-fn step(
-    env: &Env<WithoutTls>,
-    dir: &Path,
-    table: Database<'static, Bytes, Bytes>,
-    version: u32,
-    migrations: &[Migration],
-) -> Result<u32, StoreError> {
-    let migration = migrations.iter().find(|migration| migration.from == version);
-    let migration = migration.ok_or_else(|| damaged(dir, &format!("has version {version}, which never was")))?;
-    let mut txn = env.write_txn()?;
-    (migration.run)(env, &mut txn)?;
-    let whole = table.get(&txn, Whole::KEY)?.and_then(Whole::decode);
-    let whole = whole.ok_or_else(|| damaged(dir, "lacks the row about itself"))?;
-    let whole = Whole { version: u64::from(version) + 1, ..whole };
-    table.put(&mut txn, Whole::KEY, &whole.encode())?;
-    txn.commit()?;
-    Ok(version + 1)
+fn step(env: &Env<WithoutTls>, dir: &Path, migration: &Migration) -> Result<(), StoreError> {
+    let txn = env.write_txn()?;
+    env.create_databases_and_commit(txn, |opener, txn| {
+        (migration.change)(opener, txn)?;
+        let whole = Whole { version: u64::from(migration.from) + 1, ..whole(opener, txn, dir)? };
+        opener.create_database::<Bytes, Bytes>(txn, Some(STORE))?.put(txn, Whole::KEY, &whole.encode())?;
+        Ok::<_, StoreError>(CommitOrAbort::<(), ()>::Commit(()))
+    })?;
+    Ok(())
 }
 
-fn open_whole(env: &Env<WithoutTls>, dir: &Path) -> Result<Database<'static, Bytes, Bytes>, StoreError> {
+/// The version that the tables have.
+fn current(env: &Env<WithoutTls>, dir: &Path) -> Result<u32, StoreError> {
     let txn = env.read_txn()?;
-    let opened = env.open_databases_and_commit(txn, |opener, txn| {
-        Ok::<_, heed::Error>(match opener.open_database::<Bytes, Bytes>(txn, Some("store"))? {
-            Some(table) => CommitOrAbort::Commit(table),
-            None => CommitOrAbort::Abort(()),
-        })
+    let read = env.open_databases_and_commit(txn, |opener, txn| {
+        Ok::<_, StoreError>(CommitOrAbort::<(), _>::Abort(whole(opener, txn, dir)?.version))
     })?;
-    opened.commit().ok_or_else(|| damaged(dir, "lacks the table about itself"))
+    let version = read.abort().unwrap_or_default();
+    u32::try_from(version).map_err(|_| damaged(dir, "has an impossible version"))
+}
+
+fn whole<'e>(
+    opener: &DatabaseOpener<'e, WithoutTls>,
+    txn: &RoTxn<'e, WithoutTls>,
+    dir: &Path,
+) -> Result<Whole, StoreError> {
+    let table = opener.open_database::<Bytes, Bytes>(txn, Some(STORE))?;
+    let table = table.ok_or_else(|| damaged(dir, "lacks the table about itself"))?;
+    table.get(txn, Whole::KEY)?.and_then(Whole::decode).ok_or_else(|| damaged(dir, "lacks the row about itself"))
 }
 
 fn damaged(dir: &Path, found: &str) -> StoreError {

@@ -9,7 +9,9 @@ pub(crate) type Table = Database<'static, Bytes, Bytes>;
 
 /// The tables' names on disk, in the order of [`Tables`]; only ever added to.
 pub(crate) const NAMES: [&str; 9] =
-    ["comments", "names", "arrivals", "dates", "topics", "nodes", "changes", "rules", "store"];
+    ["comments", "names", "arrivals", "dates", "topics", "nodes", "changes", "rules", STORE];
+/// The table about the store itself; has this name in every version.
+pub(crate) const STORE: &str = "store";
 
 /// All tables of a store.
 #[derive(Debug, Clone, Copy)]

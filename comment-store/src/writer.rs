@@ -25,7 +25,7 @@ const BETWEEN_CLEARINGS: Duration = Duration::from_secs(5);
 /// The one writer of a store. Its process holds the store's lock.
 #[derive(Debug)]
 pub struct Writer {
-    store: Arc<Opened>,
+    pub(crate) store: Arc<Opened>,
     cleared: Instant,
     _lock: WriterLock,
 }

@@ -1,6 +1,9 @@
 //! Comments to order, and a store to put them in.
 
 mod converge;
+mod damage;
+mod history;
+mod keeping;
 
 use std::{path::Path, time::Duration};
 
