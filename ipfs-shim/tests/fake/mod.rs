@@ -1,5 +1,5 @@
-#![expect(dead_code, reason = "each test file uses a part of it")]
 //! A daemon for tests that answers what a test tells it to, byte by byte, also what no sound daemon would answer.
+#![expect(dead_code, reason = "each test file uses a part of it")]
 
 pub mod daemon;
 
