@@ -3,7 +3,13 @@
 
 mod client;
 mod detach;
+mod export;
+mod import;
+mod logs;
+mod operator;
 mod show;
+mod store;
+mod tap;
 
 use std::path::{Path, PathBuf};
 
@@ -19,6 +25,7 @@ use proto::{
 
 use crate::up::{Place, up};
 use client::{Done, ask};
+use logs::{Then, Wanted};
 
 /// The process manager of Rookery: starts the boxes, watches them, restarts what fails.
 #[derive(Debug, Parser)]
@@ -66,6 +73,33 @@ enum Task {
     Stop(Named),
     /// Start a box that is stopped or held; done when it is ready.
     Start(Named),
+    /// Show what boxes wrote.
+    Logs {
+        /// A box (`get-worker`), an instance (`get-worker.1`) or `supervisor`; all of them by default.
+        #[arg(value_name = "BOX")]
+        name: Option<String>,
+        /// Go on as they write more.
+        #[arg(short, long)]
+        follow: bool,
+        /// So many of the last lines.
+        #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
+        lines: usize,
+    },
+    /// Show the messages that pass through a box, decoded, as they pass.
+    Tap(Named),
+    /// Look after the comment store.
+    #[command(subcommand)]
+    Store(StoreTask),
+    /// Write every comment into a folder, as `<2>/<2>/<36>/<legacy id>`.
+    Export {
+        /// The folder; what is there already is left as it is.
+        folder: PathBuf,
+    },
+    /// Keep every comment of such a folder; those that are known already stay as they are.
+    Import {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// Check a configuration, or print the default one.
     #[command(subcommand)]
     Config(ConfigTask),
@@ -89,6 +123,18 @@ enum ConfigTask {
     },
     /// Print every key with its default and what it means.
     Default,
+}
+
+#[derive(Debug, Subcommand)]
+enum StoreTask {
+    /// Read all of it, and say what is damaged.
+    Check,
+    /// Copy what is sound into a new store.
+    Salvage {
+        /// A folder that does not exist yet.
+        #[arg(long, value_name = "DIR")]
+        into: PathBuf,
+    },
 }
 
 /// Why a command did not work, and its exit code.
@@ -131,6 +177,17 @@ impl Cli {
             Task::Restart(Named { name }) => order(&loaded()?, &Command::Restart { name }),
             Task::Stop(Named { name }) => order(&loaded()?, &Command::Stop { name }),
             Task::Start(Named { name }) => order(&loaded()?, &Command::Start { name }),
+            Task::Logs { name, follow, lines } => {
+                let then = if follow { Then::Follow } else { Then::End };
+                logs::logs(&loaded()?, &Wanted { name, last: lines }, then)
+            }
+            Task::Tap(Named { name }) => tap::tap(&loaded()?, &name),
+            Task::Store(StoreTask::Check) => store::run(&loaded()?, &["check".into()]),
+            Task::Store(StoreTask::Salvage { into }) => {
+                store::run(&loaded()?, &["salvage".into(), "--into".into(), into.into()])
+            }
+            Task::Export { folder } => export::export(&loaded()?, &folder),
+            Task::Import { folder } => import::import(&loaded()?, &folder),
             Task::Config(ConfigTask::Check { file }) => check(file.as_deref().or(given)),
             Task::Config(ConfigTask::Default) => show::text(DEFAULT_TOML),
             Task::Version => show::text(concat!("rookery ", env!("CARGO_PKG_VERSION"), "\n")),

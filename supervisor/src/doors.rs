@@ -47,7 +47,7 @@ pub fn open(door: &Door) -> Result<OpenDoor, Failure> {
     loop {
         match bind(door.address) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < end => {
-                thread::sleep(BETWEEN_TRIES)
+                thread::sleep(BETWEEN_TRIES);
             }
             bound => return bound.and_then(|listener| opened(door, listener)).map_err(|error| refused(door, error)),
         }

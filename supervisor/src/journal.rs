@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-pub use files::{Files, Rotation};
+pub use files::{Files, Rotation, path};
 
 /// The supervisor's own log.
 pub const OWN_LOG: &str = "supervisor";

@@ -97,8 +97,8 @@ pub fn spawn(spec: &Spec<'_>) -> io::Result<Spawned> {
     if !spec.listeners.is_empty() {
         command.env(LISTEN_VARIABLE, listen_variable(&spec.listeners));
     }
-    let inherited = spec.listeners.iter().map(|(_, fd)| *fd).chain([beat_end.as_fd()]).collect();
-    prepare_child(&mut command, inherited);
+    let inherited: Vec<_> = spec.listeners.iter().map(|(_, fd)| *fd).chain([beat_end.as_fd()]).collect();
+    prepare_child(&mut command, &inherited);
     // All that can fail comes before the fork.
     let (beats, output) = (Beats::new(beats)?, Output::new(output)?);
     let process = start(&mut command)?;
@@ -121,7 +121,7 @@ fn listen_variable(listeners: &[(&'static str, BorrowedFd<'_>)]) -> String {
 }
 
 /// What the child does between fork and exec: ties its life to ours, and keeps the descriptors that are meant for it.
-fn prepare_child(command: &mut Command, inherited: Vec<BorrowedFd<'_>>) {
+fn prepare_child(command: &mut Command, inherited: &[BorrowedFd<'_>]) {
     let parent = getpid();
     let inherited: Vec<_> = inherited.iter().map(|fd| fd.as_raw_fd()).collect();
     let prepare = move || {

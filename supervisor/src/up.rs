@@ -105,7 +105,7 @@ fn open_doors(row: &Row) -> Result<Vec<OpenDoor>, Failure> {
 }
 
 /// The boxes are installed beside the supervisor.
-fn programs() -> PathBuf {
+pub fn programs() -> PathBuf {
     let exe = env::current_exe().ok();
     exe.and_then(|exe| exe.parent().map(Path::to_owned)).unwrap_or_default()
 }
@@ -158,7 +158,7 @@ fn announce(place: Place) -> Box<dyn FnOnce(&Status)> {
         Place::Background => Box::new(|_| {}),
         Place::Foreground => Box::new(|status| {
             // A terminal that is gone is no reason to end.
-            let _ = write!(io::stdout(), "{}  {:<14}Ctrl-C, or `supervisor down`\n", banner(status), "to stop:");
+            let _ = writeln!(io::stdout(), "{}  {:<14}Ctrl-C, or `supervisor down`", banner(status), "to stop:");
         }),
     }
 }

@@ -1,19 +1,24 @@
 //! `client`: asks the supervising process over its socket, and waits with a limit.
 
 use std::{
-    io::{self, BufRead as _, BufReader, Read as _, Write as _},
-    os::unix::net::UnixStream,
+    io::{self, BufRead as _, BufReader, Write as _},
+    os::{fd::OwnedFd, unix::net::UnixStream},
     time::Duration,
 };
 
 use daemon::config::Loaded;
 use proto::supervision::{COMMAND_SOCKET, Command, Reply, Status};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    net::sockopt,
+    process::{PidfdFlags, pidfd_open},
+};
 
 use super::Refusal;
 use crate::tree::patience;
 
 /// No supervisor runs here: the code that init scripts use for it.
-const NOT_RUNNING: u8 = 3;
+pub const NOT_RUNNING: u8 = 3;
 /// A supervisor acknowledges within a second; one on a busy machine may need more.
 const ACKNOWLEDGE_WAIT: Duration = Duration::from_secs(5);
 /// After its last reply the supervisor ends within this.
@@ -47,15 +52,29 @@ pub fn ask(loaded: &Loaded, command: &Command) -> Result<Done, Refusal> {
 /// As [`ask`].
 pub fn down(loaded: &Loaded) -> Result<(), Refusal> {
     let mut stream = connect(loaded)?;
+    let supervisor = process_behind(&stream);
     talk(&mut stream, loaded, &Command::Down)?;
-    let ended = stream.set_read_timeout(Some(END_WAIT)).and_then(|()| stream.read_to_end(&mut Vec::new()));
-    match ended {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(Refusal::failed(
-            "all boxes are gone, but the supervisor does not end; its log may say why: `supervisor logs supervisor`",
+    // It waits for its clients to leave.
+    drop(stream);
+    match supervisor.map(|supervisor| wait_for_end(&supervisor)) {
+        Ok(Ok(true)) => Ok(()),
+        Ok(Ok(false)) => Err(Refusal::failed(
+            "all boxes are gone, but the supervisor does not end; see `supervisor logs supervisor`",
         )),
-        // Any other error is its end, too.
-        _ => Ok(()),
+        Ok(Err(error)) | Err(error) => {
+            Err(Refusal::failed(format!("all boxes are gone; cannot see the supervisor end: {error}")))
+        }
     }
+}
+
+/// The supervising process. Its number cannot become a stranger's while it holds the other end.
+fn process_behind(stream: &UnixStream) -> io::Result<OwnedFd> {
+    Ok(pidfd_open(sockopt::socket_peercred(stream)?.pid, PidfdFlags::empty())?)
+}
+
+fn wait_for_end(process: &OwnedFd) -> io::Result<bool> {
+    let limit = END_WAIT.try_into().map_err(io::Error::other)?;
+    Ok(poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&limit))? > 0)
 }
 
 fn connect(loaded: &Loaded) -> Result<UnixStream, Refusal> {

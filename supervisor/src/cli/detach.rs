@@ -47,18 +47,16 @@ fn ready(loaded: &Loaded) -> Result<(), Refusal> {
     show::text(&format!("{}  {:<14}`supervisor down`\n", banner(&status), "to stop:"))
 }
 
-fn failed(child: &mut Child, refusal: Refusal) -> Refusal {
+fn failed(child: &mut Child, mut refusal: Refusal) -> Refusal {
     match child.try_wait() {
         // It has said why.
         Ok(Some(status)) => {
             let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(exit::FAILED);
             Refusal { code: code.max(exit::FAILED), text: "the supervisor could not start".to_owned() }
         }
-        _ => Refusal {
-            text: format!(
-                "{refusal}; the supervisor goes on trying: see `supervisor status`, end it with `supervisor down`"
-            ),
-            ..refusal
-        },
+        _ => {
+            refusal.text += "; the supervisor goes on trying: see `supervisor status`, end it with `supervisor down`";
+            refusal
+        }
     }
 }

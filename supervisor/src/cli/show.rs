@@ -12,15 +12,35 @@ use super::{
 
 const MIB: u64 = 1024 * 1024;
 
+/// Prints a text at once.
+///
+/// # Errors
+///
+/// When stdout cannot be written; see [`ended`].
+pub fn print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
 /// Prints a text; a reader that has seen enough is fine.
 ///
 /// # Errors
 ///
 /// When stdout cannot be written.
 pub fn text(text: &str) -> Result<(), Refusal> {
-    match io::stdout().write_all(text.as_bytes()) {
+    ended(print(text))
+}
+
+/// A reader that has seen enough is a good end.
+///
+/// # Errors
+///
+/// Any other failure.
+pub fn ended(printed: io::Result<()>) -> Result<(), Refusal> {
+    match printed {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Refusal::failed(format!("cannot write: {error}")))
+            Err(Refusal::failed(format!("cannot show: {error}")))
         }
         _ => Ok(()),
     }

@@ -88,10 +88,10 @@ impl Child {
         match exit {
             Exit::Code(exit::CONFIG) if !ours => {
                 let why = format!("its configuration was refused: {why}");
-                return self.hold(why, exit::CONFIG, at.now, rules);
+                return self.hold(&why, exit::CONFIG, at.now, rules);
             }
             Exit::Code(exit::DAMAGED) if !ours => {
-                return self.hold(damaged(&why, rules.store), exit::DAMAGED, at.now, rules);
+                return self.hold(&damaged(&why, rules.store), exit::DAMAGED, at.now, rules);
             }
             _ if !ours
                 && exit.blames_the_store()
@@ -99,7 +99,7 @@ impl Child {
                 && self.store_fault(at.now, rules) =>
             {
                 let why = format!("died twice on the comment store ({exit})");
-                return self.hold(damaged(&why, rules.store), exit::DAMAGED, at.now, rules);
+                return self.hold(&damaged(&why, rules.store), exit::DAMAGED, at.now, rules);
             }
             _ => {}
         }
@@ -116,12 +116,12 @@ impl Child {
         remember(&mut self.deaths, at.now, rules.deaths_period, rules.deaths_limit);
         if self.trust == Trust::OnProbation {
             let why = format!("failed again when it was tried: {why}");
-            return self.hold(why, exit::FAILED, at.now, rules);
+            return self.hold(&why, exit::FAILED, at.now, rules);
         }
         if self.deaths.len() >= rules.deaths_limit.max(1) {
             let (times, period) = (self.deaths.len(), seconds(rules.deaths_period));
             let why = format!("died {times} times within {period}, at last: {why}");
-            return self.hold(why, exit::FAILED, at.now, rules);
+            return self.hold(&why, exit::FAILED, at.now, rules);
         }
         let wait = back_off(self.streak, at.chance, rules);
         self.streak = self.streak.saturating_add(1);
@@ -133,7 +133,7 @@ impl Child {
         None
     }
 
-    fn hold(&mut self, why: String, code: u8, now: Instant, rules: &Rules) -> Option<Action> {
+    fn hold(&mut self, why: &str, code: u8, now: Instant, rules: &Rules) -> Option<Action> {
         self.reason = Some(format!("{why}; tried again every {}", seconds(rules.hold_pause)));
         self.phase = Phase::Held { until: now + rules.hold_pause, code };
         None
@@ -148,7 +148,7 @@ impl Child {
                 self.rest();
                 None
             }
-            (_, Retry::Useless) => self.hold(why, exit::FAILED, at.now, rules),
+            (_, Retry::Useless) => self.hold(&why, exit::FAILED, at.now, rules),
             // Never at once: the machine that is short of something needs a moment.
             (_, Retry::MayHelp) => {
                 self.streak = self.streak.max(1);

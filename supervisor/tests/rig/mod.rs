@@ -1,5 +1,7 @@
 //! A tree of boxes that are all played by `rehearsal`, under the real supervisor, in a folder of its own.
 
+#![expect(clippy::unwrap_used, reason = "only tests use it: the panic is the failure that they report")]
+
 use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _},
@@ -30,6 +32,8 @@ gateway_listen = '127.0.0.1:0'
 
 pub struct Rig {
     folder: TempDir,
+    /// Beside the target folder, so that the programs can be linked.
+    programs: TempDir,
     supervisor: Option<Child>,
 }
 
@@ -41,13 +45,12 @@ impl Rig {
 
     pub fn with(supervisor: &str, sections: &str) -> Self {
         let folder = tempfile::tempdir_in("/tmp").unwrap();
-        let rig = Self { folder, supervisor: None };
-        let programs = rig.path("bin");
-        fs::create_dir(&programs).unwrap();
-        // Not a link: the supervisor looks for boxes beside its real program.
-        fs::copy(env!("CARGO_BIN_EXE_supervisor"), programs.join("supervisor")).unwrap();
+        let programs = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let rig = Self { folder, programs, supervisor: None };
+        // Not a symbolic link: the supervisor looks for boxes beside its real program.
+        fs::hard_link(env!("CARGO_BIN_EXE_supervisor"), rig.program("supervisor")).unwrap();
         for name in BOXES {
-            symlink(env!("CARGO_BIN_EXE_rehearsal"), programs.join(name)).unwrap();
+            symlink(env!("CARGO_BIN_EXE_rehearsal"), rig.program(name)).unwrap();
         }
         fs::create_dir_all(rig.path("data/parts")).unwrap();
         let common = format!("[common]\ndata_dir = '{}'\nruntime_dir = 'run'\n", rig.path("data").display());
@@ -57,6 +60,10 @@ impl Rig {
 
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.programs.path().join(name)
     }
 
     pub fn config(&self) -> PathBuf {
@@ -73,7 +80,7 @@ impl Rig {
     }
 
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(self.path("bin/supervisor"));
+        let mut command = Command::new(self.program("supervisor"));
         command.args(args).arg("--config").arg(self.config()).env_remove("NOTIFY_SOCKET");
         command
     }
@@ -116,6 +123,11 @@ impl Rig {
             assert_ne!(read, 0, "not ready: {banner}{}", fs::read_to_string(self.path("stderr")).unwrap());
         }
         banner
+    }
+
+    /// Takes a supervisor that the test itself has started.
+    pub fn adopt(&mut self, supervisor: Child) {
+        self.supervisor = Some(supervisor);
     }
 
     pub fn supervisor(&mut self) -> &mut Child {
@@ -166,8 +178,12 @@ pub fn wait_until<T>(story: impl Fn() -> String, mut holds: impl FnMut() -> Opti
 
 /// Who answers at an address.
 pub fn pid_at(address: &str) -> u32 {
+    pid_of(TcpStream::connect(address).unwrap())
+}
+
+/// Who answers to a visitor.
+pub fn pid_of(mut stream: TcpStream) -> u32 {
     let mut text = String::new();
-    let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(WAIT)).unwrap();
     stream.read_to_string(&mut text).unwrap();
     text.trim().parse().unwrap()
@@ -177,6 +193,14 @@ pub fn pid_at(address: &str) -> u32 {
 pub fn is_alive(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+}
+
+/// Stops all threads of a process.
+pub fn freeze(pid: u32) {
+    kill(pid, nix::sys::signal::Signal::SIGSTOP);
+    let stopped = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("stat")).unwrap().contains(") T ");
+    let threads = || fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    wait_until(|| format!("{pid} does not stop"), || threads().all(|thread| stopped(thread.unwrap())).then_some(()));
 }
 
 pub fn kill(pid: u32, signal: nix::sys::signal::Signal) {
