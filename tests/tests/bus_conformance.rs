@@ -348,11 +348,11 @@ impl Sizes {
         Self { descriptors: peer.descriptors(), rss_bytes: peer.rss_bytes() }
     }
 
-    /// A few descriptors come and go with connections, and an allocator keeps what the largest messages took.
+    /// A few descriptors come and go with connections, and an allocator keeps what a dozen of the largest messages took.
+    /// Over a million messages or a thousand connections, what leaks would be more.
     fn assert_still(self, peer: &BusPeer) {
         let now = Self::of(peer);
-        println!("{self:?} then {now:?}");
         assert!(now.descriptors <= self.descriptors + 8, "{self:?} then {now:?}");
-        assert!(now.rss_bytes <= self.rss_bytes + 32 * 1024 * 1024, "{self:?} then {now:?}");
+        assert!(now.rss_bytes <= self.rss_bytes + 24 * 1024 * 1024, "{self:?} then {now:?}");
     }
 }

@@ -68,14 +68,14 @@ fn assert_nowhere<'a>(rule: &str, places: impl Iterator<Item = (&'a Source, usiz
     assert!(places.is_empty(), "{rule}:\n{}", places.join("\n"));
 }
 
-fn lines_of_code<'a>(sources: &'a [Source]) -> impl Iterator<Item = (&'a Source, usize, &'a str)> {
+fn lines_of_code(sources: &[Source]) -> impl Iterator<Item = (&Source, usize, &str)> {
     sources
         .iter()
         .filter(|source| source.path != THIS)
         .flat_map(|source| source.code().map(move |(at, line)| (source, at, line)))
 }
 
-fn lines_of_tests<'a>(sources: &'a [Source]) -> impl Iterator<Item = (&'a Source, usize, &'a str)> {
+fn lines_of_tests(sources: &[Source]) -> impl Iterator<Item = (&Source, usize, &str)> {
     sources
         .iter()
         .filter(|source| source.path != THIS)

@@ -37,8 +37,8 @@ fn a_comment_is_posted_and_read_back_signed_or_not() {
     let expected = json!({
         "topic": topic.to_string(), "folder": folder.trim(), "count": 2, "last_seq": 2, "epoch": first.epoch, "next": null,
         "comments": [
-            entry(&first, headers(1), "Hello\n\n\ttwo paragraphs, \"quoted\", 日本語 😀", "none"),
-            entry(&second, [vec![line("Signature"), line("Public-Key")], headers(2)].concat(), "Signed words", "valid"),
+            entry(&first, &headers(1), "Hello\n\n\ttwo paragraphs, \"quoted\", 日本語 😀", "none"),
+            entry(&second, &[vec![line("Signature"), line("Public-Key")], headers(2)].concat(), "Signed words", "valid"),
         ],
     });
     assert_eq!(comments::page(&mut web, &topic, ""), expected);
@@ -49,7 +49,7 @@ fn a_comment_is_posted_and_read_back_signed_or_not() {
     }
 }
 
-fn entry(receipt: &Receipt, headers: Vec<Value>, text: &str, signature: &str) -> Value {
+fn entry(receipt: &Receipt, headers: &[Value], text: &str, signature: &str) -> Value {
     json!({
         "id": receipt.id.to_string(), "legacy_id": receipt.legacy_id.to_string(), "seq": receipt.seq, "headers": headers,
         "text": text, "signature": signature, "edited_by": null, "deleted": false,

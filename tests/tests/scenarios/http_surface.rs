@@ -250,7 +250,7 @@ fn metrics_of_all_boxes_are_one_openmetrics_text() {
         let own = |name: &&str| {
             text.lines().any(|line| !line.starts_with("rookery_box_") && line.contains(&format!("box=\"{name}\"")))
         };
-        boxes.iter().all(|name| own(name)).then_some(text)
+        boxes.iter().all(own).then_some(text)
     });
     assert!(text.ends_with("# EOF\n"));
     assert_eq!(text.matches("# EOF").count(), 1);
