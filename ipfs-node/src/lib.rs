@@ -6,6 +6,7 @@
 
 pub mod gateway;
 mod import;
+mod mfs;
 pub mod node;
 pub mod refusal;
 pub mod rpc;

@@ -24,7 +24,7 @@ use tokio::{
 
 use crate::{
     gateway::Gateway,
-    node::Node,
+    node::{Node, Upkeep},
     rpc::{Rpc, body::Body},
 };
 
@@ -85,13 +85,17 @@ impl Server {
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         let mut beats = interval(BEAT_EVERY);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut upkeep = Upkeep::new();
         tokio::pin!(stop);
         loop {
             beat();
             let (accepted, door) = tokio::select! {
                 () = &mut stop => break,
                 () = self.node.stopping.notified() => break,
-                _ = beats.tick() => continue,
+                _ = beats.tick() => {
+                    upkeep.look(&self.node);
+                    continue;
+                }
                 accepted = self.rpc_listener.accept() => (accepted, Door::Rpc(self.rpc.clone())),
                 accepted = self.gateway_listener.accept() => (accepted, Door::Gateway(self.gateway.clone())),
             };

@@ -6,10 +6,12 @@ mod blocks;
 mod identity;
 mod path;
 mod pins;
+mod upkeep;
 mod walk;
 
 pub(crate) use blocks::not_found;
 pub(crate) use pins::{Kept, Progress};
+pub(crate) use upkeep::Upkeep;
 
 use std::{
     fmt, io,

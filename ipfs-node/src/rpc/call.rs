@@ -26,6 +26,14 @@ pub(crate) enum Arg {
     File(&'static str),
 }
 
+impl Arg {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::One(name) | Self::Maybe(name) | Self::Many(name) | Self::Any(name) | Self::File(name) => name,
+        }
+    }
+}
+
 /// What a command declares of an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -131,7 +139,9 @@ impl Call {
             }
         }
         if self.args.len() > most {
-            let what = format!("too many arguments: expected at most {most}, received {}", self.args.len());
+            let names: Vec<_> = declared.iter().map(Arg::name).collect();
+            let (received, names) = (self.args.len(), names.join(", "));
+            let what = format!("too many arguments: expected at most {most} ({names}), received {received}");
             return Err(Refusal::unreadable(what));
         }
         Ok(())

@@ -114,31 +114,31 @@ pub(crate) fn plain(status: StatusCode, text: impl Into<bytes::Bytes>) -> Respon
 mod tests {
     use super::*;
 
-    fn status(method: Method, headers: &[(&str, &str)]) -> Option<u16> {
+    fn status(method: &Method, headers: &[(&str, &str)]) -> Option<u16> {
         let pair = |(name, value): &(&str, &str)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
         let headers = headers.iter().map(pair).collect();
         Guard::new(5001, &["https://ok.example".to_owned()])
-            .check(&method, &headers)
+            .check(method, &headers)
             .map(|answer| answer.status().as_u16())
     }
 
     #[test]
     fn only_post_is_a_call() {
-        assert_eq!(status(Method::POST, &[]), None);
-        assert_eq!(status(Method::OPTIONS, &[]), Some(204));
+        assert_eq!(status(&Method::POST, &[]), None);
+        assert_eq!(status(&Method::OPTIONS, &[]), Some(204));
         for method in [Method::GET, Method::HEAD, Method::PUT, Method::DELETE] {
-            assert_eq!(status(method, &[]), Some(405));
+            assert_eq!(status(&method, &[]), Some(405));
         }
     }
 
     #[test]
     fn pages_of_other_origins_are_refused() {
-        assert_eq!(status(Method::POST, &[("origin", "https://evil.example")]), Some(403));
-        assert_eq!(status(Method::POST, &[("referer", "https://evil.example/page")]), Some(403));
-        assert_eq!(status(Method::POST, &[("referer", "nonsense")]), Some(403));
-        assert_eq!(status(Method::POST, &[("user-agent", "Mozilla/5.0")]), Some(403));
+        assert_eq!(status(&Method::POST, &[("origin", "https://evil.example")]), Some(403));
+        assert_eq!(status(&Method::POST, &[("referer", "https://evil.example/page")]), Some(403));
+        assert_eq!(status(&Method::POST, &[("referer", "nonsense")]), Some(403));
+        assert_eq!(status(&Method::POST, &[("user-agent", "Mozilla/5.0")]), Some(403));
         assert_eq!(
-            status(Method::POST, &[("origin", "http://localhost:5001"), ("referer", "https://evil/")]),
+            status(&Method::POST, &[("origin", "http://localhost:5001"), ("referer", "https://evil/")]),
             Some(403)
         );
     }
@@ -146,9 +146,9 @@ mod tests {
     #[test]
     fn pages_of_allowed_origins_may_call() {
         for origin in ["http://127.0.0.1:5001", "https://localhost:5001", "https://ok.example", COMPANIONS[0]] {
-            assert_eq!(status(Method::POST, &[("origin", origin), ("user-agent", "Mozilla/5.0")]), None, "{origin}");
+            assert_eq!(status(&Method::POST, &[("origin", origin), ("user-agent", "Mozilla/5.0")]), None, "{origin}");
         }
-        assert_eq!(status(Method::POST, &[("referer", "https://ok.example/page?x#y")]), None);
-        assert_eq!(status(Method::POST, &[("user-agent", "curl/8")]), None);
+        assert_eq!(status(&Method::POST, &[("referer", "https://ok.example/page?x#y")]), None);
+        assert_eq!(status(&Method::POST, &[("user-agent", "curl/8")]), None);
     }
 }

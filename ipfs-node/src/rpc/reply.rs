@@ -108,6 +108,13 @@ impl Reply {
         self.shape = Shape::Rows;
     }
 
+    /// A piece of the only JSON object of the answer, for one that is too large to be held.
+    pub(crate) fn text(&mut self, piece: &str) -> Result<(), Refusal> {
+        self.shape = Shape::Single;
+        self.buffer.extend_from_slice(piece.as_bytes());
+        if self.buffer.len() > BUFFER_BYTES { self.flush() } else { Ok(()) }
+    }
+
     fn row_bytes(&mut self, value: &impl Serialize) -> Result<(), Refusal> {
         let text = serde_json::to_vec(value).map_err(|error| Refusal::from_error(&error))?;
         self.buffer.extend_from_slice(&text);
@@ -167,6 +174,11 @@ impl Reply {
     pub(crate) fn finish(mut self, outcome: Result<(), Refusal>) {
         match (self.head.take(), outcome) {
             (Some(head), Ok(())) => _ = head.send(respond(&self.shape, Body::whole(self.buffer.split().freeze()))),
+            // Rows that were written before the failure are told as Kubo tells them, where the client can see both.
+            (head, Err(refusal)) if self.trailers == Trailers::Read && !self.buffer.is_empty() => {
+                self.head = head;
+                self.fail_late(&refusal);
+            }
             (Some(head), Err(refusal)) => _ = head.send(refuse(&refusal)),
             (None, Ok(())) => _ = self.flush(),
             (None, Err(refusal)) => self.fail_late(&refusal),
@@ -198,7 +210,7 @@ pub(crate) fn refuse(refusal: &Refusal) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert("Content-Type", HeaderValue::from_static(refusal.content_type()));
     match refusal.content_type() {
-        "application/json" => _ = insert_exposed(headers),
+        "application/json" => insert_exposed(headers),
         _ => _ = headers.insert("X-Content-Type-Options", HeaderValue::from_static("nosniff")),
     }
     response

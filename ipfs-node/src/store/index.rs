@@ -99,7 +99,7 @@ impl Index {
 
     /// Blocks in the index.
     pub(crate) fn block_count(&self) -> Result<u64> {
-        Ok(self.blocks.len(&*self.read()?)?)
+        self.blocks.len(&*self.read()?)
     }
 
     /// At most `count` entries after a key, in key order.

@@ -248,7 +248,7 @@ fn nothing_that_is_put_and_pinned_during_collections_is_lost() {
 /// Puts a folder whose files are shared with other writers and rounds, half of the time in two steps.
 fn write_one(store: &Store, writer: u32, round: u32) -> Cid {
     let (root, blocks) = folder_of(&[numbered(round % 7), numbered(1000 + round), numbered(100 * writer + round)]);
-    if round % 2 == 0 {
+    if round.is_multiple_of(2) {
         let session = store.session();
         blocks.iter().for_each(|block| _ = session.put(block).unwrap());
         session.commit([pin(root, PinKind::Recursive)]).unwrap();

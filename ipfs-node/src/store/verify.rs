@@ -22,7 +22,9 @@ impl Store {
         })
     }
 
-    fn fault(&self, key: Key) -> Option<Fault> {
+    /// What is wrong with a block, if something is.
+    #[must_use]
+    pub fn fault(&self, key: Key) -> Option<Fault> {
         let cid = key.raw_cid()?;
         let what = match self.shared.read(&key) {
             // Deleted since the key was listed.

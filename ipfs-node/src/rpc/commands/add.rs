@@ -10,6 +10,7 @@ use unixfs::{
 use super::{Arg, Call, Command, Kind, Node, Refusal, Reply, Upload};
 use crate::{
     import::{FileImport, Folder, Keep, join},
+    mfs,
     rpc::{
         cid_text::CidText,
         part::{PartKind, PartName},
@@ -373,7 +374,6 @@ impl Adder<'_> {
     fn link_to_files(&mut self) -> Result<(), Refusal> {
         let Some(target) = self.wishes.to_files.clone() else { return Ok(()) };
         let links = std::mem::take(&mut self.links);
-        let _ = links;
-        Err(Refusal::unsupported("to-files", &target))
+        mfs::link_added(self.node, &target, &links).map_err(|refusal| refusal.while_doing("to-files"))
     }
 }

@@ -20,7 +20,7 @@ pub(crate) const BLOCK_BYTES_MAX: usize = 2 << 20;
 const BIG_BLOCK_BYTES_MAX: usize = 32 << 20;
 /// Answers that wait for one commit.
 const ROWS_PER_COMMIT: usize = 1024;
-const TOO_BIG: &str = "produced block is over 2MiB: big blocks can't be exchanged with other peers. consider using \
+pub(crate) const TOO_BIG: &str = "produced block is over 2MiB: big blocks can't be exchanged with other peers. consider using \
      UnixFS for automatic chunking of bigger files, or pass --allow-big-block to override";
 
 pub(super) static COMMANDS: &[Command] = &[

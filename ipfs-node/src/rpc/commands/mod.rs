@@ -5,7 +5,13 @@
 mod add;
 mod block;
 mod cat;
+mod dag;
+mod files;
+mod get;
+mod ls;
 mod node;
+mod pin;
+mod repo;
 
 use std::sync::Arc;
 
@@ -33,4 +39,15 @@ pub(crate) fn find(path: &str) -> Option<&'static Command> {
     TABLE.iter().flat_map(|family| family.iter()).find(|command| command.path == path)
 }
 
-static TABLE: &[&[Command]] = &[node::COMMANDS, add::COMMANDS, cat::COMMANDS, block::COMMANDS];
+static TABLE: &[&[Command]] = &[
+    node::COMMANDS,
+    add::COMMANDS,
+    cat::COMMANDS,
+    block::COMMANDS,
+    dag::COMMANDS,
+    files::COMMANDS,
+    get::COMMANDS,
+    ls::COMMANDS,
+    pin::COMMANDS,
+    repo::COMMANDS,
+];
