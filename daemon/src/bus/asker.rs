@@ -33,13 +33,13 @@ const DEATHS: u32 = 16;
 /// Asks the questions of `I`. Cheap to clone; when the last clone is dropped, its connections end.
 pub struct Asker<I> {
     pub(super) pool: Arc<Pool>,
-    _alive: Arc<watch::Sender<()>>,
+    alive: Arc<watch::Sender<()>>,
     face: PhantomData<fn() -> I>,
 }
 
 impl<I> Clone for Asker<I> {
     fn clone(&self) -> Self {
-        Self { pool: Arc::clone(&self.pool), _alive: Arc::clone(&self._alive), face: PhantomData }
+        Self { pool: Arc::clone(&self.pool), alive: Arc::clone(&self.alive), face: PhantomData }
     }
 }
 
@@ -59,7 +59,7 @@ impl<I: Interface> Asker<I> {
         let pool = Arc::new(Pool::new(I::NAME, I::VERSION, context));
         let (alive, closed) = watch::channel(());
         tokio::spawn(links::keep::<ZeroMq>(Arc::clone(&pool), closed, instance_of_socket::<I>, socket_name::<I>));
-        Ok(Self { pool, _alive: Arc::new(alive), face: PhantomData })
+        Ok(Self { pool, alive: Arc::new(alive), face: PhantomData })
     }
 
     /// Asks, and waits up to 10 s for the answer.
