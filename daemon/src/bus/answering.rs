@@ -99,13 +99,13 @@ struct Finished {
 /// Sees to it that every question is finished, also when its handler panics.
 struct Finish {
     serial: u64,
-    answer: Result<Encoded, String>,
+    answer: Option<Result<Encoded, String>>,
     to: mpsc::Sender<Finished>,
 }
 
 impl Drop for Finish {
     fn drop(&mut self) {
-        let answer = std::mem::replace(&mut self.answer, Err(String::new()));
+        let answer = self.answer.take().unwrap_or_else(|| Err("the handler panicked; its log says why".to_owned()));
         // There is a place for every open question; without a receiver nobody waits for the answer any more.
         let _ = self.to.try_send(Finished { serial: self.serial, answer });
     }
@@ -218,10 +218,11 @@ where
         }
         tokio::select! {
             biased;
+            // Seldom ready, so before what may be ready all the time.
             _ = self.ticks.tick() => self.tick().await?,
+            () = call => return Ok(Step::Called),
             Some(finished) = self.finished.recv() => self.answer(finished).await,
             arrival = self.router.next() => self.take(arrival).await?,
-            () = call => return Ok(Step::Called),
         }
         Ok(Step::Done)
     }
@@ -295,11 +296,7 @@ where
             return self.refuse(&peer, header, reason).await;
         }
         self.next_serial += 1;
-        let finish = Finish {
-            serial: self.next_serial,
-            answer: Err("the handler panicked; its log says why".to_owned()),
-            to: self.finish.clone(),
-        };
+        let finish = Finish { serial: self.next_serial, answer: None, to: self.finish.clone() };
         self.tap(&peer, &header, None, &question);
         self.open.insert(self.next_serial, Open { peer, header, since: Instant::now() });
         tokio::spawn(work::<I, H>(Arc::clone(&self.handler), header, question, finish));
@@ -366,7 +363,7 @@ async fn work<I: AnsweredBy<H>, H>(handler: Arc<H>, header: Header, question: En
     let ask = I::op_name(header.op).unwrap_or("unknown");
     let span = tracing::info_span!("answer", request = %header.request, ask);
     let answer = I::dispatch(&handler, header.op, question, asked).instrument(span).await;
-    finish.answer = answer.map_err(|bad| bad.to_string());
+    finish.answer = Some(answer.map_err(|bad| bad.to_string()));
 }
 
 fn fits(content: &Encoded) -> Result<(), String> {

@@ -83,6 +83,7 @@ impl<D: Dealer> Conversation<'_, D> {
 
     async fn step(&mut self, pings: &mut Interval) -> Result<(), End> {
         tokio::select! {
+            // What has come is heard before anybody is called silent; while messages pass, pings are not missed.
             biased;
             parcel = self.dealer.next() => self.hear(parcel.ok_or(End::Died)?).await,
             Some(errand) = self.errands.recv() => self.ask(errand).await,
