@@ -4,7 +4,13 @@
 //! Every client has a task and hard limits of time of its own, so one that is stuck harms nobody. The sockets are in the
 //! runtime directory, which only the operator may enter.
 
-use std::{fs, io, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs, io,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use proto::supervision::{COMMAND_SOCKET, Command, Reply, STATUS_SOCKET, exit};
 use tokio::{
@@ -43,6 +49,7 @@ pub struct Control {
 
 #[derive(Debug)]
 struct Door {
+    path: PathBuf,
     listener: UnixListener,
     seats: Arc<Semaphore>,
 }
@@ -72,6 +79,10 @@ impl Control {
     pub async fn finish(self) {
         let Self { commands, status, asks } = self;
         drop(asks);
+        for door in [&commands, &status] {
+            // For the eye of whoever looks into the directory: the next supervisor replaces stale ones anyway.
+            let _ = fs::remove_file(&door.path);
+        }
         let all_left = async { tokio::join!(commands.seats.acquire_many(SEATS), status.seats.acquire_many(SEATS)) };
         // Whoever does not take the last reply in time does not get it.
         let _ = timeout(LAST_REPLIES_WAIT, all_left).await;
@@ -86,7 +97,7 @@ impl Door {
         }
         let listener = UnixListener::bind(path)?;
         fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-        Ok(Self { listener, seats: Arc::new(Semaphore::new(SEATS as usize)) })
+        Ok(Self { path: path.to_owned(), listener, seats: Arc::new(Semaphore::new(SEATS as usize)) })
     }
 
     async fn serve<F: Future<Output = ()> + Send + 'static>(&self, talk: impl Fn(UnixStream) -> F) {

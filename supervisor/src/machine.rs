@@ -153,8 +153,6 @@ struct Alive {
     since: Instant,
     ready: Option<Instant>,
     beat: Instant,
-    /// It says that it drains, and nobody here asked it to.
-    leaving: bool,
     last_words: Option<String>,
     ending: Option<Ending>,
 }
@@ -210,7 +208,7 @@ impl Child {
             Phase::Stopped => InstanceState::Stopped,
             Phase::Waiting { .. } => InstanceState::Waiting,
             Phase::Held { .. } => InstanceState::Held,
-            Phase::Alive(alive) if alive.ending.is_some() || alive.leaving => InstanceState::Draining,
+            Phase::Alive(alive) if alive.ending.is_some() => InstanceState::Draining,
             Phase::Alive(Alive { ready: None, .. }) => InstanceState::Starting,
             Phase::Alive(_) => InstanceState::Running,
         }
@@ -294,7 +292,7 @@ pub fn next(mut child: Child, event: Event, at: Moment, rules: &Rules) -> (Child
         Event::Recycle(why) => child.recycle(why, at.now, rules),
         Event::Exceeded(why) => child.exceeded(why, at.now),
         Event::NotSpawned { why, retry } => child.not_spawned(why, retry, at, rules),
-        Event::Beat(state) => child.beat(state, at.now),
+        Event::Beat(state) => child.beat(state, at.now, rules),
         Event::LastWords(words) => child.last_words(words),
         Event::Died(exit) => child.died(exit, at, rules),
         Event::Tick => child.tick(at.now, rules),
@@ -306,7 +304,7 @@ impl Child {
     fn spawn(&mut self, now: Instant) -> Option<Action> {
         debug_assert!(self.alive().is_none(), "a second copy");
         self.starts += 1;
-        let fresh = Alive { since: now, ready: None, beat: now, leaving: false, last_words: None, ending: None };
+        let fresh = Alive { since: now, ready: None, beat: now, last_words: None, ending: None };
         self.phase = Phase::Alive(fresh);
         Some(Action::Spawn)
     }
@@ -385,7 +383,7 @@ impl Child {
         self.kill(then, Some(why), now)
     }
 
-    fn beat(&mut self, state: BoxState, now: Instant) -> Option<Action> {
+    fn beat(&mut self, state: BoxState, now: Instant, rules: &Rules) -> Option<Action> {
         let Phase::Alive(alive) = &mut self.phase else { return None };
         alive.beat = now;
         match state {
@@ -395,7 +393,12 @@ impl Child {
                 self.reason = self.reason.take().filter(|_| alive.ending.is_some());
             }
             BoxState::Ready => {}
-            BoxState::Draining => alive.leaving = true,
+            // Somebody else asked it to end. It has as long as if we had, and then it is a death.
+            BoxState::Draining if alive.ending.is_none() => {
+                let step = Step::Asked { until: now + rules.stop_wait };
+                alive.ending = Some(Ending { then: Then::Judge, fault: None, step });
+            }
+            BoxState::Draining => {}
         }
         None
     }

@@ -21,8 +21,8 @@ use rustix::{
     net::{AddressFamily, SocketFlags, SocketType, socketpair},
     pipe::{PipeFlags, pipe_with},
     process::{
-        Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus, getpid, getppid, kill_process_group, pidfd_open,
-        pidfd_send_signal, set_parent_process_death_signal, waitid,
+        Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus, getpid, getppid, kill_process,
+        kill_process_group, pidfd_open, pidfd_send_signal, set_parent_process_death_signal, waitid,
     },
 };
 use tokio::io::unix::AsyncFd;
@@ -206,13 +206,17 @@ fn exit(status: &WaitIdStatus) -> Exit {
 ///
 /// They come one by one (each end is a SIGCHLD, after which this is called again), so nothing is waited for here.
 pub fn end_orphans(ours: &[u32]) {
-    let this = std::process::id();
-    let Ok(children) = fs::read_to_string(format!("/proc/{this}/task/{this}/children")) else { return };
-    let pids = children.split_ascii_whitespace().filter_map(|pid| pid.parse::<i32>().ok());
-    for pid in pids.filter(|pid| !ours.contains(&pid.unsigned_abs())).filter_map(Pid::from_raw) {
-        let _ = rustix::process::kill_process(pid, Signal::KILL);
+    for pid in children().filter(|pid| !ours.contains(&pid.unsigned_abs())).filter_map(Pid::from_raw) {
+        let _ = kill_process(pid, Signal::KILL);
         if let Ok(Some(_)) = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
             tracing::warn!(%pid, "ended a process that a box had left behind");
         }
     }
+}
+
+/// All children of this process; an orphan may have come to any of its threads.
+fn children() -> impl Iterator<Item = i32> {
+    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    lists.flat_map(|list| list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
 }

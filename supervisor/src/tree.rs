@@ -11,7 +11,7 @@ mod told;
 use std::{path::PathBuf, time::Instant};
 
 use daemon::config::Loaded;
-use proto::supervision::InstanceState;
+use proto::supervision::{BoxState, InstanceState};
 use tokio::{sync::mpsc, time};
 
 pub use asked::{Ask, patience};
@@ -196,7 +196,11 @@ impl Tree {
                 }
                 self.tell(slot, Event::Beat(state));
             }
-            Heard::Noise { bytes } => self.instances[slot].log_noise(bytes),
+            Heard::Noise { bytes } => {
+                self.instances[slot].log_noise(bytes);
+                // Whatever it says, it lives. This state changes nothing else.
+                self.tell(slot, Event::Beat(BoxState::Starting));
+            }
             Heard::Closed => {}
         }
     }

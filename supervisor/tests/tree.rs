@@ -384,3 +384,23 @@ fn commands_that_ask_boxes_say_when_nobody_is_there() {
         assert_eq!(output.status.code(), Some(if args[0] == "tap" { 1 } else { 3 }), "{args:?}");
     }
 }
+
+#[test]
+fn a_hundred_deaths_leave_no_descriptor_and_no_memory_behind() {
+    let mut rig = Rig::new("deaths_limit = 100000\nrestart_base_ms = 1\nrestart_cap_ms = 1");
+    // So that its log is open.
+    rig.part("ipfs-shim.0", "print hello");
+    rig.up();
+    wait_until(|| "no log".to_owned(), || (!rig.log("ipfs-shim.0.log").is_empty()).then_some(()));
+    let supervisor = rig.supervisor().id();
+    let descriptors = || fs::read_dir(format!("/proc/{supervisor}/fd")).unwrap().count();
+    let before = (descriptors(), rig.status().rss_bytes);
+    rig.part("ipfs-shim.0", "then fail");
+    kill(rig.instance("ipfs-shim.0").pid.unwrap(), Signal::SIGKILL);
+    rig.wait_for("ipfs-shim.0", |one| one.restarts >= 100);
+    rig.behave("ipfs-shim.0");
+    rig.wait_for("ipfs-shim.0", |one| one.state == InstanceState::Running);
+    wait_until(|| format!("{before:?} {}", descriptors()), || (descriptors() == before.0).then_some(()));
+    let grown = rig.status().rss_bytes.saturating_sub(before.1);
+    assert!(grown < 1024 * 1024, "{grown}");
+}

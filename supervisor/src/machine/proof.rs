@@ -451,3 +451,19 @@ fn a_machine_that_is_short_of_processes_is_given_a_moment() {
     world.tell(Event::NotSpawned { why: "no more processes".to_owned(), retry: Retry::MayHelp });
     assert_eq!(world.child.state(), InstanceState::Waiting);
 }
+
+#[test]
+fn a_box_that_somebody_else_ends_is_killed_if_it_does_not_drain_and_started_again() {
+    let mut world = World::running();
+    world.tell(Event::Beat(BoxState::Draining));
+    assert_eq!(world.child.state(), InstanceState::Draining);
+    for _ in 0..9 {
+        world.pass(Duration::from_secs(1));
+        world.tell(Event::Beat(BoxState::Draining));
+    }
+    assert_eq!(world.done, []);
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.done, [Action::Kill]);
+    world.die(Exit::Signal(9));
+    assert_eq!(world.child.state(), InstanceState::Starting);
+}

@@ -98,7 +98,7 @@ impl Child {
                 && rules.store == Store::Opened
                 && self.store_fault(at.now, rules) =>
             {
-                let why = format!("died twice on the comment store ({exit})");
+                let why = format!("died twice on the comment store, at last: {why}");
                 return self.hold(&damaged(&why, rules.store), exit::DAMAGED, at.now, rules);
             }
             _ => {}

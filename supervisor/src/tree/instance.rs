@@ -104,8 +104,10 @@ impl Instance {
     pub(super) fn learn(&mut self, beat: Beat) {
         self.listen = beat.listen.into_iter().take(MOST_LISTENERS).collect();
         self.listen.retain(|purpose, address| purpose.len() + address.len() <= TEXT_BYTES);
-        if let Some(metrics) = beat.metrics.filter(|metrics| metrics.len() <= METRICS_BYTES) {
-            self.metrics = Some(metrics);
+        match beat.metrics {
+            Some(metrics) if metrics.len() > METRICS_BYTES => self.log_noise(metrics.len()),
+            Some(metrics) => self.metrics = Some(metrics),
+            None => {}
         }
     }
 
@@ -149,7 +151,7 @@ impl Instance {
     pub(super) fn log_noise(&mut self, bytes: usize) {
         self.noise += 1;
         if self.noise == 1 {
-            tracing::warn!(name = %self.name, bytes, "a heartbeat could not be read; run boxes of one build");
+            tracing::warn!(name = %self.name, bytes, "a heartbeat or its metrics are too long, or from another build: left out");
         }
     }
 

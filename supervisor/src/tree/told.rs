@@ -52,7 +52,8 @@ impl Tree {
 /// What to open, where the data is, and how to stop it.
 pub fn banner(status: &Status) -> String {
     let mut text = String::from("Rookery is ready.\n");
-    let doors = status.boxes.iter().flat_map(|one| &one.listen);
+    // The last to start is the first to be visited.
+    let doors = status.boxes.iter().rev().flat_map(|one| &one.listen);
     for (purpose, address) in doors {
         let (label, path) = match purpose.as_str() {
             "http" => ("comments", ""),
