@@ -11,3 +11,4 @@ mod kill_any_box;
 mod side_by_side;
 mod supervision;
 mod tap;
+mod two_servers;
