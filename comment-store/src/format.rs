@@ -34,8 +34,10 @@ pub(crate) enum Files {
 /// Looks at the files of a store and changes nothing.
 pub(crate) fn inspect(dir: &Path) -> Result<Files, StoreError> {
     let data = dir.join(DATA);
+    // In this order: a writer that finishes between our looks has renamed CREATING to FORMAT, which is read last.
+    let (has_data, is_being_created) = (exists(&data)?, exists(&dir.join(CREATING))?);
     let Some(format) = read(&dir.join(FORMAT))? else {
-        return match exists(&data)? && !exists(&dir.join(CREATING))? {
+        return match has_data && !is_being_created {
             true => Err(StoreError::Foreign { path: data, found: format!("there is no file {FORMAT} beside it") }),
             false => Ok(Files::None),
         };
