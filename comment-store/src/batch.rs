@@ -140,6 +140,7 @@ impl<'w> Batch<'w> {
         for (topic, summary) in std::mem::take(&mut self.summaries) {
             self.store.tables.topics.put(&mut self.txn, &topic.0, &summary.encode())?;
         }
+        self.write_nodes()?;
         self.log_changes()?;
         self.trim_history()?;
         self.store.tables.store.put(&mut self.txn, Whole::KEY, &self.whole.encode())?;

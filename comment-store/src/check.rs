@@ -198,6 +198,9 @@ impl Snapshot<'_> {
         for (table, found, right) in lengths {
             report.expect(found == right, || format!("{table}: {found}, expected {right}"));
         }
+        for node in self.nodes()? {
+            report.expect(node.is_ok(), || "nodes: a current folder node is missing".to_owned());
+        }
         let last = tables.arrivals.last(&self.txn)?.map_or(0, |(key, _)| key.try_into().map_or(0, u64::from_be_bytes));
         let known = self.last_seq();
         report.expect(known == Seq(last), || format!("the newest arrival is {last}, the store says {known}"));

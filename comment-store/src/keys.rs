@@ -76,17 +76,9 @@ fn name(topic: &Topic, tag: u8, hash: &[u8], rest: &[u8]) -> Vec<u8> {
     [topic.0.as_slice(), &[tag], hash, rest].concat()
 }
 
-/// A version of a folder node: the length of its path, its path, the commit that made it.
-pub(crate) fn node(path: &[u8], commit: u64) -> Vec<u8> {
-    let bytes = u16::try_from(path.len()).expect("paths of nodes are at most PATH_BYTES long");
-    [bytes.to_be_bytes().as_slice(), path, &commit.to_be_bytes()].concat()
-}
-
-/// What [`node`] was made of.
-pub(crate) fn split_node(key: &[u8]) -> Option<(&[u8], u64)> {
-    let (_, rest) = key.split_first_chunk::<2>()?;
-    let (path, commit) = rest.split_last_chunk()?;
-    Some((path, u64::from_be_bytes(*commit)))
+/// A version of a folder node: the commit that wrote it, its path.
+pub(crate) fn node(commit: u64, path: &[u8]) -> Vec<u8> {
+    [&commit.to_be_bytes(), path].concat()
 }
 
 /// A list of places, as it stands in the table of names.

@@ -1,4 +1,4 @@
-//! Folder nodes: opaque bytes by path, each version kept for a while under the commit that made it.
+//! Folder nodes: opaque bytes by path, each version kept for a while under the commit that wrote it.
 //!
 //! The writer is given paths, CIDs and bytes; what they mean is its caller's business. A version is superseded when the
 //! path gets another one or is removed; it stays readable for `folder_history_s`, for those who were just told its CID.
@@ -13,22 +13,22 @@ use crate::{StoreError, batch::Batch, keys, tables::numbers};
 /// The longest path of a node.
 pub const PATH_BYTES: usize = 480;
 
-/// What one batch changes: by path, the node's CID now (none: removed), and the commit of the version before (0: none).
+/// What one batch changes, by path. Written when it is committed: in the order of the paths, which is one run on disk.
 #[derive(Debug, Default)]
-pub(crate) struct NodeChanges(BTreeMap<Vec<u8>, (Option<Cid>, u64)>);
+pub(crate) struct NodeChanges(BTreeMap<Vec<u8>, Changed>);
+
+#[derive(Debug)]
+struct Changed {
+    /// The node now; none when it is removed.
+    now: Option<(Cid, Vec<u8>)>,
+    /// The commit that wrote the version before; 0 when there was none.
+    before: u64,
+}
 
 impl NodeChanges {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-}
-
-const REMOVED: &[u8] = &[0];
-const PRESENT: u8 = 1;
-
-/// The bytes of a version; none when it says that the node was removed.
-pub(crate) fn version_bytes(value: &[u8]) -> Option<&[u8]> {
-    value.strip_prefix(&[PRESENT])
 }
 
 impl Batch<'_> {
@@ -38,7 +38,13 @@ impl Batch<'_> {
     ///
     /// When the store failed.
     pub fn node(&self, path: &[u8]) -> Result<Option<&[u8]>, StoreError> {
-        Ok(self.store.version_at(&self.txn, path, u64::MAX)?.and_then(|(_, value)| version_bytes(value)))
+        if let Some(changed) = self.nodes.0.get(path) {
+            return Ok(changed.now.as_ref().map(|(_, bytes)| &bytes[..]));
+        }
+        match self.store.head(&self.txn, path)? {
+            Some(commit) => self.store.version(&self.txn, commit, path),
+            None => Ok(None),
+        }
     }
 
     /// Puts a node in the place of the one that was there.
@@ -49,44 +55,60 @@ impl Batch<'_> {
     ///
     /// # Panics
     ///
-    /// When the path is longer than [`PATH_BYTES`].
+    /// When the path is empty or longer than [`PATH_BYTES`].
     pub fn put_node(&mut self, path: &[u8], cid: &Cid, bytes: &[u8]) -> Result<(), StoreError> {
-        self.put_version(path, Some(*cid), &[&[PRESENT], bytes].concat())
+        self.change_node(path, Some((*cid, bytes.to_vec())))
     }
 
-    /// Removes a node.
+    /// Removes a node, if it is there.
     ///
     /// # Errors
     ///
     /// When the store failed: the batch has to be dropped.
+    ///
+    /// # Panics
+    ///
+    /// When the path is empty or longer than [`PATH_BYTES`].
     pub fn remove_node(&mut self, path: &[u8]) -> Result<(), StoreError> {
-        match self.node(path)? {
-            Some(_) => self.put_version(path, None, REMOVED),
-            None => Ok(()),
-        }
+        self.change_node(path, None)
     }
 
-    fn put_version(&mut self, path: &[u8], cid: Option<Cid>, value: &[u8]) -> Result<(), StoreError> {
-        assert!(path.len() <= PATH_BYTES, "the path of a folder node has at most {PATH_BYTES} bytes");
-        let commit = self.whole.commit;
-        match self.nodes.0.get_mut(path) {
-            Some((known, _)) => *known = cid,
-            None => {
-                let before = self.store.version_at(&self.txn, path, commit)?.map_or(0, |(commit, _)| commit);
-                self.nodes.0.insert(path.to_vec(), (cid, before));
+    fn change_node(&mut self, path: &[u8], now: Option<(Cid, Vec<u8>)>) -> Result<(), StoreError> {
+        assert!((1..=PATH_BYTES).contains(&path.len()), "the path of a folder node has 1 to {PATH_BYTES} bytes");
+        let before = match self.nodes.0.remove(path) {
+            Some(changed) => changed.before,
+            None => self.store.head(&self.txn, path)?.unwrap_or(0),
+        };
+        // What comes and goes within one batch was never there.
+        if before != 0 || now.is_some() {
+            self.nodes.0.insert(path.to_vec(), Changed { now, before });
+        }
+        Ok(())
+    }
+
+    /// Writes the nodes of this batch.
+    pub(crate) fn write_nodes(&mut self) -> Result<(), StoreError> {
+        let (commit, tables) = (self.whole.commit, self.store.tables);
+        for (path, changed) in &self.nodes.0 {
+            match &changed.now {
+                Some((_, bytes)) => {
+                    tables.nodes.put(&mut self.txn, &keys::node(commit, path), bytes)?;
+                    tables.heads.put(&mut self.txn, path, &commit.to_be_bytes())?;
+                }
+                None => drop(tables.heads.delete(&mut self.txn, path)?),
             }
         }
-        Ok(self.store.tables.nodes.put(&mut self.txn, &keys::node(path, commit), value)?)
+        Ok(())
     }
 
     /// Writes down what this commit changes.
     pub(crate) fn log_changes(&mut self) -> Result<(), StoreError> {
         let mut value: Vec<u8> = [self.now_s, self.whole.last_seq.0].iter().flat_map(|n| n.to_be_bytes()).collect();
         put_short(&mut value, &self.whole.root.map(|cid| cid.to_bytes()).unwrap_or_default());
-        for (path, (cid, before)) in &self.nodes.0 {
+        for (path, Changed { now, before }) in &self.nodes.0 {
             put_short(&mut value, path);
             value.extend(before.to_be_bytes());
-            put_short(&mut value, &cid.map(|cid| cid.to_bytes()).unwrap_or_default());
+            put_short(&mut value, &now.as_ref().map(|(cid, _)| cid.to_bytes()).unwrap_or_default());
         }
         Ok(self.store.tables.changes.put(&mut self.txn, &self.whole.commit.to_be_bytes(), &value)?)
     }
@@ -164,13 +186,10 @@ impl<'t> Change<'t> {
         Some(Self { commit, at_s, last_seq: Seq(last_seq), root: Cid::from_bytes(root), nodes })
     }
 
-    /// The versions that are of no more use when this commit is older than the horizon: those before it, and the notes
-    /// that a node was removed.
+    /// The versions that this commit superseded: of no more use when it is older than the horizon.
     fn superseded(&self) -> Vec<Vec<u8>> {
-        let before = self.nodes.iter().filter(|node| node.before != 0).map(|node| keys::node(node.path, node.before));
-        let removed =
-            self.nodes.iter().filter(|node| node.cid.is_none()).map(|node| keys::node(node.path, self.commit));
-        before.chain(removed).collect()
+        let superseded = self.nodes.iter().filter(|node| node.before != 0);
+        superseded.map(|node| keys::node(node.before, node.path)).collect()
     }
 }
 

@@ -70,16 +70,23 @@ impl Opened {
         Ok(self.tables.names.get(txn, &key)?.map(|bytes| keys::places(bytes).collect()).unwrap_or_default())
     }
 
-    /// The version of a node that was there after a commit, and the commit that made it.
-    pub(crate) fn version_at<'t>(
+    /// The commit that wrote the current version of a node; none when there is no such node.
+    pub(crate) fn head(&self, txn: &RoTxn<'_, WithoutTls>, path: &[u8]) -> Result<Option<u64>, StoreError> {
+        let Some(commit) = self.tables.heads.get(txn, path)? else { return Ok(None) };
+        commit
+            .try_into()
+            .map(|commit| Some(u64::from_be_bytes(commit)))
+            .map_err(|_| self.damaged("heads", "of its length"))
+    }
+
+    /// A version of a node, as a commit wrote it.
+    pub(crate) fn version<'t>(
         &self,
         txn: &'t RoTxn<'_, WithoutTls>,
-        path: &[u8],
         commit: u64,
-    ) -> Result<Option<(u64, &'t [u8])>, StoreError> {
-        let found = self.tables.nodes.get_lower_than_or_equal_to(txn, &keys::node(path, commit))?;
-        let version = found.and_then(|(key, value)| Some((keys::split_node(key)?, value)));
-        Ok(version.filter(|((found, _), _)| *found == path).map(|((_, commit), value)| (commit, value)))
+        path: &[u8],
+    ) -> Result<Option<&'t [u8]>, StoreError> {
+        Ok(self.tables.nodes.get(txn, &keys::node(commit, path))?)
     }
 
     /// An error about a row that should be there and sound.

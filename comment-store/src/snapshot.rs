@@ -8,7 +8,6 @@ use proto::{AnyId, Cid, CommentId, Epoch, LegacyId, Seq, Topic};
 
 use crate::{
     Change, Changes, StoreError, Summary, keys,
-    nodes::version_bytes,
     opened::Opened,
     row::{self, Row, Standing},
     tables::Whole,
@@ -319,16 +318,16 @@ impl<'r> Snapshot<'r> {
         Ok(Changes::Since(changes))
     }
 
-    /// A folder node as it was after a commit; none when there was none, or it is forgotten.
+    /// A folder node as a commit wrote it; none when it did not, or it is forgotten.
     ///
     /// # Errors
     ///
     /// When the store failed.
     pub fn node_at(&self, path: &[u8], commit: u64) -> Result<Option<&[u8]>, StoreError> {
-        Ok(self.store.version_at(&self.txn, path, commit)?.and_then(|(_, value)| version_bytes(value)))
+        self.store.version(&self.txn, commit, path)
     }
 
-    /// All folder nodes as they are now: path and bytes.
+    /// All folder nodes as they are now, in the order of their paths.
     ///
     /// # Errors
     ///
@@ -337,37 +336,22 @@ impl<'r> Snapshot<'r> {
         self.nodes_after(None)
     }
 
-    /// The folder nodes as they are now, those that follow a path in an order of the store's own: lets a walk through
-    /// all of them go on in a later snapshot.
+    /// The folder nodes as they are now, those with greater paths than this one: lets a walk through all of them go on in
+    /// a later snapshot.
     ///
     /// # Errors
     ///
     /// When the store failed.
-    ///
-    /// # Panics
-    ///
-    /// When the path is longer than that of any node.
     pub fn nodes_after(
         &self,
         path: Option<&[u8]>,
     ) -> Result<impl Iterator<Item = Result<StoredNode<'_>, StoreError>>, StoreError> {
-        let after = path.map(|path| keys::node(path, u64::MAX));
-        let range = (after.as_deref().map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
-        let mut versions = self.store.tables.nodes.range(&self.txn, &range)?.peekable();
-        // The versions of a path follow each other, the newest last.
-        Ok(std::iter::from_fn(move || {
-            loop {
-                let (key, value) = match versions.next()? {
-                    Ok(version) => version,
-                    Err(error) => return Some(Err(error.into())),
-                };
-                let path = keys::split_node(key).map_or(key, |(path, _)| path);
-                let superseded = matches!(versions.peek(), Some(Ok((next, _)))
-                    if keys::split_node(next).is_some_and(|(next, _)| next == path));
-                if let (false, Some(bytes)) = (superseded, version_bytes(value)) {
-                    return Some(Ok((path, bytes)));
-                }
-            }
+        let range = (path.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let heads = self.store.tables.heads.range(&self.txn, &range)?;
+        Ok(heads.map(|head| {
+            let (path, commit) = head?;
+            let node = self.store.version(&self.txn, commit_of(commit), path)?;
+            Ok((path, node.ok_or_else(|| self.store.damaged("nodes", "that its table heads names"))?))
         }))
     }
 

@@ -8,8 +8,8 @@ use crate::{StoreError, keys};
 pub(crate) type Table = Database<'static, Bytes, Bytes>;
 
 /// The tables' names on disk, in the order of [`Tables`]; only ever added to.
-pub(crate) const NAMES: [&str; 9] =
-    ["comments", "names", "arrivals", "dates", "topics", "nodes", "changes", "rules", STORE];
+pub(crate) const NAMES: [&str; 10] =
+    ["comments", "names", "arrivals", "dates", "topics", "heads", "nodes", "changes", "rules", STORE];
 /// The table about the store itself; has this name in every version.
 pub(crate) const STORE: &str = "store";
 
@@ -27,7 +27,10 @@ pub(crate) struct Tables {
     pub(crate) dates: Table,
     /// topic → [`Summary`].
     pub(crate) topics: Table,
-    /// (path, commit) → a folder node as it was from that commit on.
+    /// path → the commit that wrote the current version of a folder node.
+    pub(crate) heads: Table,
+    /// (commit, path) → a version of a folder node. A commit's lie together: they are written in one run, and forgotten
+    /// in one.
     pub(crate) nodes: Table,
     /// commit → when, and which nodes changed.
     pub(crate) changes: Table,
@@ -62,8 +65,8 @@ impl Tables {
         Ok(opened.commit().map(|tables| Self::of(tables.map(|table| table.expect("a missing table aborted")))))
     }
 
-    fn of([comments, names, arrivals, dates, topics, nodes, changes, rules, store]: [Table; 9]) -> Self {
-        Self { comments, names, arrivals, dates, topics, nodes, changes, rules, store }
+    fn of([comments, names, arrivals, dates, topics, heads, nodes, changes, rules, store]: [Table; 10]) -> Self {
+        Self { comments, names, arrivals, dates, topics, heads, nodes, changes, rules, store }
     }
 
     pub(crate) fn summary(&self, txn: &RoTxn<'_, WithoutTls>, topic: &Topic) -> Result<Option<Summary>, StoreError> {
