@@ -11,7 +11,6 @@ use hyper::{
     header::{self, HeaderValue},
 };
 use tokio::{
-    runtime::Handle,
     sync::{Semaphore, mpsc},
     task,
     time::{Duration, timeout},
@@ -22,6 +21,7 @@ use crate::{
     node::{Node, Walk},
     refusal::Refusal,
     rpc::{Cut, body::Body, plain},
+    wait::wait,
 };
 
 /// Archives that are written at a time.
@@ -128,11 +128,11 @@ impl Gateway {
     async fn archive(&self, root: Cid) -> Option<Body> {
         let turn = timeout(CLIENT_WAIT, Arc::clone(&self.turns).acquire_owned()).await.ok()?.ok()?;
         let (frames, receiver) = mpsc::channel(FRAMES);
-        let (node, runtime) = (Arc::clone(&self.node), Handle::current());
+        let node = Arc::clone(&self.node);
         task::spawn_blocking(move || {
             let send = |piece: Result<Bytes, Cut>| {
-                let sent = runtime.block_on(async { timeout(CLIENT_WAIT, frames.send(piece.map(Frame::data))).await });
-                matches!(sent, Ok(Ok(()))).then_some(()).ok_or_else(|| Refusal::failed("the client is gone"))
+                let sent = wait(frames.send(piece.map(Frame::data)), CLIENT_WAIT);
+                matches!(sent, Some(Ok(()))).then_some(()).ok_or_else(|| Refusal::failed("the client is gone"))
             };
             // The status has been sent: an archive that is cut off says that a block is missing.
             if let Err(refusal) = write_archive(&node, root, &mut |bytes| send(Ok(bytes))) {

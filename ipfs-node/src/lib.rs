@@ -6,9 +6,12 @@
 
 pub mod gateway;
 mod import;
+#[cfg(feature = "leak")]
+pub mod leak;
 mod mfs;
 pub mod node;
 pub mod refusal;
 pub mod rpc;
 pub mod server;
 pub mod store;
+mod wait;

@@ -25,8 +25,10 @@ fn main() -> ExitCode {
             let server = Server::new(node, rpc, gateway, &config.rpc_allow_origins);
             let server = server.or_fail("cannot read the address of a listener")?;
             let (stop, pulse) = (running.stop(), running.pulse());
+            #[cfg(feature = "leak")]
+            ipfs_node::leak::start().or_fail("cannot start to leak")?;
             running.ready();
-            server.run(stop.asked(), || pulse.beat()).await.or_fail("cannot write the files that tell the addresses")
+            server.run(stop.asked(), || pulse.beat()).await.or_fail("the node cannot go on")
         })
     })
 }

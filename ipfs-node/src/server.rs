@@ -77,7 +77,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When the files that tell the addresses cannot be written.
+    /// When the files that tell the addresses cannot be written; when the disk has failed under the store.
     pub async fn run(self, stop: impl Future<Output = ()>, beat: impl Fn()) -> io::Result<()> {
         let addresses = [("api", self.rpc_listener.local_addr()?), ("gateway", self.gateway_listener.local_addr()?)];
         let _told = Told::write(self.node.store.folder(), addresses)?;
@@ -94,6 +94,9 @@ impl Server {
                 () = self.node.stopping.notified() => break,
                 _ = beats.tick() => {
                     upkeep.look(&self.node);
+                    if let Some(error) = self.node.store.broken() {
+                        return Err(io::Error::other(error));
+                    }
                     continue;
                 }
                 accepted = self.rpc_listener.accept() => (accepted, Door::Rpc(self.rpc.clone())),

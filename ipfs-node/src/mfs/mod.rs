@@ -1,10 +1,11 @@
 //! The writable folder (Kubo's `files/*`): a tree of folders whose root changes in one commit with each command.
 //!
-//! Asked by `files/*` and `add to-files`. Keeps nothing: the root is in the store. Files are laid out as `add` lays
-//! them out (balanced), where Kubo's own writes are trickle trees: the bytes are the same, the CIDs of files that were
-//! written here may differ.
+//! Asked by `files/*` and `add to-files`. Keeps nothing: the root is in the store. A file that was written in
+//! several steps, or is over 2 MiB, is laid out as `add` lays it out (balanced); Kubo makes trickle trees of such files,
+//! whose shape depends on how the bytes arrived: the bytes are the same, the CIDs differ.
 
 mod path;
+mod small;
 mod tree;
 mod write;
 

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use unixfs::{ByteRange, Cid, FileReader, ImportOptions, Item, Leaves, Link, Version};
 
-use super::{Existing, Mfs, MfsPath, Parents, find, no_such_file};
+use super::{Existing, Mfs, MfsPath, Parents, find, no_such_file, small::SmallFile};
 use crate::{
     import::{FileImport, Keep},
     node::Node,
     refusal::Refusal,
+    store::StoreError,
 };
 
 const ZEROS: &[u8] = &[0; 64 << 10];
@@ -57,11 +58,12 @@ pub(crate) fn write(
     let options = options(place, old.map(|old| old.cid));
     let mut file = FileImport::new(options, Keep::Store(Arc::clone(&session)), node.hashers.clone());
     let old = old.map(|old| old.cid);
+    let mut small = SmallFile::of(place, &options, old.is_none());
     copy(node, old, 0, place.offset.min(kept_bytes), &mut file)?;
     pad(place.offset.saturating_sub(kept_bytes), &mut file)?;
-    let end = place.offset + take(place.count, next, &mut file)?;
+    let end = place.offset + take(place.count, next, &mut |piece| small.push(piece, &mut file))?;
     copy(node, old, end.min(kept_bytes), kept_bytes.saturating_sub(end), &mut file)?;
-    let link = Link::from(file.finish()?);
+    let link = small.finish(&options, file, &session)?;
 
     // One session for the file and its folders: they become durable together or not at all.
     let mut mfs = Mfs::change_with(node, session)?;
@@ -122,14 +124,14 @@ fn pad(mut bytes: u64, file: &mut FileImport) -> Result<(), Refusal> {
 fn take(
     count: Option<u64>,
     next: &mut impl FnMut() -> Result<Option<Bytes>, Refusal>,
-    file: &mut FileImport,
+    push: &mut impl FnMut(Bytes) -> Result<(), StoreError>,
 ) -> Result<u64, Refusal> {
     let (mut taken, most) = (0, count.unwrap_or(u64::MAX));
     while let Some(mut piece) = next()? {
         let left = usize::try_from(most - taken).unwrap_or(usize::MAX);
         piece.truncate(left);
         taken += piece.len() as u64;
-        file.push(piece)?;
+        push(piece)?;
     }
     Ok(taken)
 }

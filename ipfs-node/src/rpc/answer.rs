@@ -11,7 +11,7 @@ use crate::node::Node;
 pub(super) const SERVER: HeaderValue = HeaderValue::from_static("kubo/0.43.0 rookery");
 
 /// The few numbers that Kubo's users chart, under Kubo's names.
-pub(super) fn metrics(node: &Node, _: &str) -> Response<Body> {
+pub(super) fn metrics(node: &Node) -> Response<Body> {
     let size = match node.store.size() {
         Ok(size) => size,
         Err(error) => return plain(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),

@@ -56,8 +56,8 @@ impl Rpc {
     /// Answers a request.
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let path = request.uri().path();
-        if let Some(metrics) = path.strip_prefix("/debug/metrics/prometheus").filter(|rest| rest.is_empty()) {
-            return answer::metrics(&self.node, metrics);
+        if path == "/debug/metrics/prometheus" {
+            return answer::metrics(&self.node);
         }
         let Some(command) = path.strip_prefix(PREFIX).map(str::to_owned) else {
             return plain(StatusCode::NOT_FOUND, "404 page not found\n");

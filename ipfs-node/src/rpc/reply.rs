@@ -10,14 +10,10 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use hyper::{HeaderMap, Response, StatusCode, body::Frame, header::HeaderValue};
 use serde::Serialize;
-use tokio::{
-    runtime::Handle,
-    sync::{mpsc, oneshot},
-    time::timeout,
-};
+use tokio::sync::{mpsc, oneshot};
 
 use super::body::Body;
-use crate::refusal::Refusal;
+use crate::{refusal::Refusal, wait::wait};
 
 /// How long a client may take to accept more of an answer.
 const CLIENT_WAIT: Duration = Duration::from_secs(60);
@@ -55,7 +51,6 @@ enum Shape {
 /// The answer of one call.
 #[derive(Debug)]
 pub(crate) struct Reply {
-    runtime: Handle,
     head: Option<oneshot::Sender<Response<Body>>>,
     frames: Option<mpsc::Sender<Result<Frame<Bytes>, Cut>>>,
     shape: Shape,
@@ -76,11 +71,10 @@ impl Cut {
 }
 
 impl Reply {
-    /// An answer to be written; its header arrives at the receiver. To be made on the runtime, to be written off it.
+    /// An answer to be written; its header arrives at the receiver. To be written on a thread of its own.
     pub(crate) fn new(trailers: Trailers) -> (Self, oneshot::Receiver<Response<Body>>) {
         let (head, receiver) = oneshot::channel();
         let reply = Self {
-            runtime: Handle::current(),
             head: Some(head),
             frames: None,
             shape: Shape::Unknown,
@@ -154,9 +148,8 @@ impl Reply {
     fn send(&mut self, frame: Frame<Bytes>) -> Result<(), Refusal> {
         self.begin();
         let frames = self.frames.as_ref().ok_or_else(gone)?;
-        let sent = self.runtime.block_on(async { timeout(CLIENT_WAIT, frames.send(Ok(frame))).await });
-        match sent {
-            Ok(Ok(())) => Ok(()),
+        match wait(frames.send(Ok(frame)), CLIENT_WAIT) {
+            Some(Ok(())) => Ok(()),
             _ => Err(gone()),
         }
     }
@@ -193,7 +186,7 @@ impl Reply {
             (Trailers::Read, Ok(text)) => Ok(Frame::trailers(HeaderMap::from_iter([(STREAM_ERROR, text)]))),
             _ => Err(Cut::because(refusal)),
         };
-        let _ = self.runtime.block_on(async { timeout(CLIENT_WAIT, frames.send(end)).await });
+        let _ = wait(frames.send(end), CLIENT_WAIT);
     }
 }
 

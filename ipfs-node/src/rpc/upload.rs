@@ -7,13 +7,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use tokio::{runtime::Handle, time::timeout};
 
 use super::{
     call::Files,
     multipart::{Event, Header, Multipart, MultipartError},
 };
-use crate::refusal::Refusal;
+use crate::{refusal::Refusal, wait::wait};
 
 /// How long a client may be silent in the middle of its body.
 const CLIENT_WAIT: Duration = Duration::from_secs(120);
@@ -25,17 +24,16 @@ const DRAIN_WAIT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Upload {
     body: Incoming,
-    runtime: Handle,
     multipart: Option<Multipart>,
 }
 
 impl Upload {
-    /// The body of a request. To be made on the runtime, to be read off it.
+    /// The body of a request. To be read on a thread of its own.
     pub(crate) fn of(content_type: &str, body: Incoming) -> Result<Self, Refusal> {
         let is_multipart = content_type.trim_start().to_ascii_lowercase().starts_with("multipart/form-data");
         let multipart = is_multipart.then(|| Multipart::new(content_type)).transpose();
         let multipart = multipart.map_err(|error| Refusal::unreadable(error.to_string()))?;
-        Ok(Self { body, runtime: Handle::current(), multipart })
+        Ok(Self { body, multipart })
     }
 
     /// Whether it is multipart.
@@ -101,20 +99,19 @@ impl Upload {
             }
         };
         // Too slow or too much: then the connection is closed under the client, as Kubo does it.
-        let _ = self.runtime.block_on(async { timeout(DRAIN_WAIT, drain).await });
+        let _ = wait(drain, DRAIN_WAIT);
     }
 
     fn read_piece(&mut self) -> Result<(), Refusal> {
-        let next = self.runtime.block_on(async { timeout(CLIENT_WAIT, self.body.frame()).await });
-        match next {
-            Err(_) => Err(Refusal::failed(format!("the body stopped arriving for {} s", CLIENT_WAIT.as_secs()))),
-            Ok(Some(Err(error))) => Err(Refusal::from_error(&error)),
-            Ok(Some(Ok(frame))) => {
+        match wait(self.body.frame(), CLIENT_WAIT) {
+            None => Err(Refusal::failed(format!("the body stopped arriving for {} s", CLIENT_WAIT.as_secs()))),
+            Some(Some(Err(error))) => Err(Refusal::from_error(&error)),
+            Some(Some(Ok(frame))) => {
                 let piece = frame.into_data().unwrap_or_default();
                 self.multipart.iter_mut().for_each(|multipart| multipart.push(piece.clone()));
                 Ok(())
             }
-            Ok(None) => Err(unreadable(MultipartError::Cut)),
+            Some(None) => Err(unreadable(MultipartError::Cut)),
         }
     }
 }

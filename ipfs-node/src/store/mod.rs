@@ -231,6 +231,12 @@ impl Store {
         Ok(self.shared.index.mfs_root()?)
     }
 
+    /// Why the store takes no more writes, if it does not: the process should end.
+    #[must_use]
+    pub fn broken(&self) -> Option<StoreError> {
+        self.shared.state.lock().broken.clone().map(StoreError::Broken)
+    }
+
     /// How much there is.
     ///
     /// # Errors
