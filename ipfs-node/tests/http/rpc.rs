@@ -372,6 +372,8 @@ fn gunzip(answer: &Answer) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread")]
 async fn shutdown_ends_the_node_and_takes_its_addresses_back() {
     let rig = Rig::start().await;
+    // Whoever is answered finds the files written.
+    assert_eq!(rig.post("version").await.status, 200);
     let told = std::fs::read_to_string(rig.folder.path().join("api")).unwrap();
     assert_eq!(told, format!("/ip4/127.0.0.1/tcp/{}", rig.rpc.port()));
     assert_eq!(rig.post("shutdown").await.status, 200);
