@@ -17,6 +17,12 @@ use std::{
     time::Duration,
 };
 
+use serde_json::{Map, Value};
+use tracing_subscriber::fmt::{
+    format::Writer,
+    time::{FormatTime as _, SystemTime},
+};
+
 pub use files::{Files, Rotation, path};
 
 /// The supervisor's own log.
@@ -125,6 +131,18 @@ impl Journal {
             self.queue.bytes.fetch_sub(bytes, Ordering::Relaxed);
             self.queue.drop_lines(chunk.lines());
         }
+    }
+
+    /// Adds an event of the supervisor to the log of a box, so that the log alone tells when its process came and went.
+    pub fn note(&self, log: &Arc<str>, message: &str, mut fields: Map<String, Value>) {
+        let mut timestamp = String::new();
+        // A clock that cannot be told leaves the line without a time.
+        let _ = SystemTime.format_time(&mut Writer::new(&mut timestamp));
+        for (key, value) in [("timestamp", timestamp.as_str()), ("level", "INFO"), ("message", message)] {
+            fields.insert(key.to_owned(), value.into());
+        }
+        fields.insert("target".to_owned(), OWN_LOG.into());
+        self.put(log, format!("{}\n", Value::Object(fields)).into_bytes());
     }
 
     /// Waits until all that was put so far is written, for a moment. Blocks the thread: for the end.

@@ -184,6 +184,8 @@ pub struct Child {
     deaths: Vec<Instant>,
     /// Deaths of the last period that point at the store, at most two.
     store_faults: Vec<Instant>,
+    /// When its memory was last a reason to begin afresh.
+    recycled: Option<Instant>,
     starts: u64,
     reason: Option<String>,
 }
@@ -197,6 +199,7 @@ impl Child {
             streak: 0,
             deaths: Vec::new(),
             store_faults: Vec::new(),
+            recycled: None,
             starts: 0,
             reason: None,
         }
@@ -232,11 +235,6 @@ impl Child {
     /// When its process last gave a sign of life.
     pub fn last_beat(&self) -> Option<Instant> {
         self.alive().map(|alive| alive.beat)
-    }
-
-    /// In use, and nobody wants it to end: its memory is watched.
-    pub fn in_use_since(&self) -> Option<Instant> {
-        self.alive().filter(|alive| alive.ending.is_none()).and_then(|alive| alive.ready)
     }
 
     /// The exit code that says why it is held; 0 when it is not.
@@ -369,9 +367,14 @@ impl Child {
     }
 
     fn recycle(&mut self, why: String, now: Instant, rules: &Rules) -> Option<Action> {
-        // Only what has been in use for a while: a limit below what the box needs from the start must not make it spin.
-        let in_use = self.in_use_since().is_some_and(|ready| now.duration_since(ready) >= rules.stable);
-        if in_use { self.end(Then::Again, Some(why), now, rules) } else { None }
+        let in_use = self.alive().is_some_and(|alive| alive.ready.is_some() && alive.ending.is_none());
+        // A limit below what the box needs from the start must not make it spin.
+        let again = self.recycled.is_some_and(|last| now.duration_since(last) < rules.stable);
+        if !in_use || again {
+            return None;
+        }
+        self.recycled = Some(now);
+        self.end(Then::Again, Some(why), now, rules)
     }
 
     fn exceeded(&mut self, why: String, now: Instant) -> Option<Action> {

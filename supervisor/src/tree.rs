@@ -12,6 +12,7 @@ use std::{path::PathBuf, time::Instant};
 
 use daemon::config::Loaded;
 use proto::supervision::{BoxState, InstanceState};
+use serde_json::Map;
 use tokio::{sync::mpsc, time};
 
 pub use asked::{Ask, patience};
@@ -22,7 +23,7 @@ use crate::{
     doors::OpenDoor,
     herald::Herald,
     journal::Journal,
-    machine::{Action, Event, Moment, next},
+    machine::{Action, Event, Exit, Moment, next},
     memory::Limits,
     process,
     signals::{Signal, Signals},
@@ -166,6 +167,8 @@ impl Tree {
         let instance = &mut self.instances[slot];
         let spec = instance.spec(&self.plan);
         let spawned = process::spawn(&spec).map_err(|error| instance::not_spawned(&spec, &error))?;
+        let fields = Map::from_iter([("pid".to_owned(), spawned.process.pid().into())]);
+        self.journal.note(&instance.log, "process started", fields);
         instance.watched = Some(watch(slot, &instance.log, spawned, &self.journal, self.news_end.clone()));
         Ok(())
     }
@@ -173,16 +176,20 @@ impl Tree {
     fn hear(&mut self, slot: Slot, news: News) {
         match news {
             News::Heard(heard) => self.heard(slot, heard),
-            News::Died { exit, last_line } => {
-                let words = self.instances[slot].buried(last_line);
-                if let Some(words) = words {
-                    self.tell(slot, Event::LastWords(words));
-                }
-                tracing::info!(name = %self.instances[slot].name, %exit, "process ended");
-                self.tell(slot, Event::Died(exit));
-                self.end_orphans();
-            }
+            News::Died { exit, last_line } => self.buried(slot, exit, last_line),
         }
+    }
+
+    fn buried(&mut self, slot: Slot, exit: Exit, last_line: Option<String>) {
+        let instance = &mut self.instances[slot];
+        let fields = [("pid", instance.pid().into()), ("exit", exit.to_string().into())];
+        let fields = fields.map(|(key, value)| (key.to_owned(), value));
+        self.journal.note(&instance.log, "process ended", Map::from_iter(fields));
+        if let Some(words) = instance.buried(last_line) {
+            self.tell(slot, Event::LastWords(words));
+        }
+        self.tell(slot, Event::Died(exit));
+        self.end_orphans();
     }
 
     fn heard(&mut self, slot: Slot, heard: Heard) {

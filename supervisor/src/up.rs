@@ -163,10 +163,11 @@ fn announce(place: Place) -> Box<dyn FnOnce(&Status)> {
     }
 }
 
-/// The end of our stdout tells `up --detach` that commands are heard. What a panic would say is kept in a file.
+/// A word on our stdout tells `up --detach` that commands are heard, and it is the last. What a panic would say is kept in a file.
 fn leave_terminal(loaded: &Loaded) -> io::Result<()> {
     let nowhere = OpenOptions::new().write(true).open("/dev/null")?;
     let panics = File::create(logs_folder(loaded).join(format!("{OWN_LOG}.stderr")))?;
+    writeln!(io::stdout(), "commands are heard")?;
     unistd::dup2_stderr(panics)?;
     unistd::dup2_stdout(nowhere)?;
     Ok(())

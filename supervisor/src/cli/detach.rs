@@ -23,13 +23,21 @@ use crate::tree::banner;
 /// With the exit code of the supervisor that could not start, or of the box that cannot run.
 pub fn up(loaded: &Loaded) -> Result<(), Refusal> {
     let mut child = start(loaded)?;
-    // Its stdout ends when commands are heard, or with its life. What it has to say before goes to our stderr.
-    let mut stdout = child.stdout.take().into_iter();
-    let _ = stdout.try_for_each(|mut stdout| stdout.read_to_end(&mut Vec::new()).map(drop));
+    if !hears_commands(&mut child) {
+        return Err(could_not_start(&mut child));
+    }
     match ask(loaded, &Command::AwaitReady) {
         Ok(_) => ready(loaded),
-        Err(refusal) => Err(failed(&mut child, refusal)),
+        Err(refusal) => Err(goes_on(&mut child, refusal)),
     }
+}
+
+/// Its stdout says a word when commands are heard, and ends in silence with its life.
+fn hears_commands(child: &mut Child) -> bool {
+    let mut word = Vec::new();
+    // An error is a kind of silence, too.
+    let _ = child.stdout.take().map(|mut stdout| stdout.read_to_end(&mut word));
+    !word.is_empty()
 }
 
 fn start(loaded: &Loaded) -> Result<Child, Refusal> {
@@ -47,16 +55,16 @@ fn ready(loaded: &Loaded) -> Result<(), Refusal> {
     show::text(&format!("{}  {:<14}`supervisor down`\n", banner(&status), "to stop:"))
 }
 
-fn failed(child: &mut Child, mut refusal: Refusal) -> Refusal {
-    match child.try_wait() {
-        // It has said why.
-        Ok(Some(status)) => {
-            let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(exit::FAILED);
-            Refusal { code: code.max(exit::FAILED), text: "the supervisor could not start".to_owned() }
-        }
-        _ => {
-            refusal.text += "; the supervisor goes on trying: see `supervisor status`, end it with `supervisor down`";
-            refusal
-        }
+/// It has said on our stderr why.
+fn could_not_start(child: &mut Child) -> Refusal {
+    let code = child.wait().ok().and_then(|status| status.code()).and_then(|code| u8::try_from(code).ok());
+    Refusal { code: code.unwrap_or_default().max(exit::FAILED), text: "the supervisor could not start".to_owned() }
+}
+
+fn goes_on(child: &mut Child, mut refusal: Refusal) -> Refusal {
+    if let Ok(Some(_)) = child.try_wait() {
+        return could_not_start(child);
     }
+    refusal.text += "; the supervisor goes on trying: see `supervisor status`, end it with `supervisor down`";
+    refusal
 }

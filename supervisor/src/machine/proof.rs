@@ -405,7 +405,6 @@ fn the_last_word_of_the_operator_counts() {
 #[test]
 fn too_much_memory_recycles_after_a_drain_and_is_no_death() {
     let mut world = World::running();
-    world.use_for(world.rules.stable);
     world.tell(Event::Recycle("9 MiB".to_owned()));
     assert_eq!(world.done, [Action::Terminate]);
     world.die(Exit::Code(0));
@@ -417,7 +416,14 @@ fn too_much_memory_recycles_after_a_drain_and_is_no_death() {
 fn a_limit_below_what_a_box_needs_does_not_make_it_spin() {
     let mut world = World::running();
     world.tell(Event::Recycle("9 MiB".to_owned()));
+    world.die(Exit::Code(0));
+    world.tell(Event::Beat(BoxState::Ready));
+    world.done.clear();
+    world.tell(Event::Recycle("9 MiB".to_owned()));
     assert_eq!(world.done, []);
+    world.use_for(world.rules.stable);
+    world.tell(Event::Recycle("9 MiB".to_owned()));
+    assert_eq!(world.done, [Action::Terminate]);
 }
 
 #[test]

@@ -160,6 +160,8 @@ impl Child {
 
 fn damaged(why: &str, store: Store) -> String {
     match store {
+        // The box's own words say it already.
+        Store::Opened if why.contains("supervisor store salvage") => why.to_owned(),
         Store::Opened => format!(
             "{why}; run `supervisor store check`, and if the comment store is damaged, `supervisor store salvage --into DIR`"
         ),
