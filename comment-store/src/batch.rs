@@ -16,7 +16,7 @@ use crate::{
     incoming::{Incoming, Kind},
     keys,
     nodes::NodeChanges,
-    opened::Opened,
+    opened::{Opened, explain},
     row::Row,
     tables::Whole,
 };
@@ -144,7 +144,8 @@ impl<'w> Batch<'w> {
         self.log_changes()?;
         self.trim_history()?;
         self.store.tables.store.put(&mut self.txn, Whole::KEY, &self.whole.encode())?;
-        self.txn.commit()?;
+        let store = self.store;
+        self.txn.commit().map_err(|cause| explain(cause, store.free_bytes().unwrap_or(u64::MAX)))?;
         Ok(Committed::As(commit))
     }
 

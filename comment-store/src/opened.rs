@@ -1,15 +1,17 @@
 //! An open store, as the writer and the readers share it.
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
 
 use heed::{Env, EnvFlags, EnvOpenOptions, RoTxn, WithoutTls};
 use proto::{AnyId, Seq, Topic};
 
-use crate::{Options, StoreError, keys, row::Row, tables::Tables};
+use crate::{Options, StoreError, format::failed, keys, row::Row, tables::Tables};
 
 /// Readers at a time, over all processes. A slot is 64 bytes of the lock file.
 const READERS: u32 = 512;
 const GIB: usize = 1 << 30;
+/// More than any commit writes.
+const COMMIT_BYTES: u64 = 64 << 20;
 
 /// An open store.
 #[derive(Debug)]
@@ -18,6 +20,21 @@ pub(crate) struct Opened {
     pub(crate) tables: Tables,
     pub(crate) options: Options,
     pub(crate) dir: PathBuf,
+}
+
+/// Says why a commit failed, where so much was left.
+pub(crate) fn explain(cause: heed::Error, free_bytes: u64) -> StoreError {
+    match StoreError::from(cause) {
+        StoreError::Lmdb(heed::Error::Io(io)) if is_short_write(&io) && free_bytes < COMMIT_BYTES => {
+            StoreError::DiskFull
+        }
+        other => other,
+    }
+}
+
+/// The disk took the first part of what LMDB wrote and then was full: LMDB calls that an input/output error.
+fn is_short_write(cause: &io::Error) -> bool {
+    cause.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
 }
 
 /// How LMDB is to be opened.
@@ -89,9 +106,29 @@ impl Opened {
         Ok(self.tables.nodes.get(txn, &keys::node(commit, path))?)
     }
 
+    /// What the volume has left.
+    pub(crate) fn free_bytes(&self) -> Result<u64, StoreError> {
+        let volume = rustix::fs::statvfs(&self.dir);
+        let volume = volume.map_err(|cause| failed("look at the volume of", &self.dir, cause.into()))?;
+        Ok(volume.f_bavail.saturating_mul(volume.f_frsize))
+    }
+
     /// An error about a row that should be there and sound.
     pub(crate) fn damaged(&self, table: &str, row: &str) -> StoreError {
         let found = format!("has no row {row} in its table {table}");
         StoreError::Damaged { path: self.dir.join(crate::format::DATA), found }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_write_on_a_full_disk_is_a_full_disk_and_elsewhere_a_failure() {
+        let errno = |errno: rustix::io::Errno| heed::Error::Io(io::Error::from_raw_os_error(errno.raw_os_error()));
+        assert!(matches!(explain(errno(rustix::io::Errno::IO), 4096), StoreError::DiskFull));
+        assert!(matches!(explain(errno(rustix::io::Errno::NOSPC), u64::MAX), StoreError::DiskFull));
+        assert!(matches!(explain(errno(rustix::io::Errno::IO), 1 << 40), StoreError::Lmdb(_)));
     }
 }

@@ -84,11 +84,8 @@ impl Writer {
     }
 
     fn check_space(&self) -> Result<(), StoreError> {
-        let dir = &self.store.dir;
-        let volume = rustix::fs::statvfs(dir).map_err(|cause| failed("look at the volume of", dir, cause.into()))?;
-        let free_bytes = volume.f_bavail.saturating_mul(volume.f_frsize);
         let reserve_bytes = u64::from(self.store.options.reserve_mib) << 20;
-        if free_bytes < reserve_bytes { Err(StoreError::DiskFull) } else { Ok(()) }
+        if self.store.free_bytes()? < reserve_bytes { Err(StoreError::DiskFull) } else { Ok(()) }
     }
 }
 

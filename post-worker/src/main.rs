@@ -10,6 +10,8 @@ mod group;
 mod measures;
 mod posts;
 mod store;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod writing;
 

@@ -31,6 +31,11 @@ impl Keeper {
         Self { writing, limits: Limits::from(config), unsigned: config.unsigned }
     }
 
+    #[cfg(test)]
+    pub(crate) fn writing(&self) -> &Writing {
+        &self.writing
+    }
+
     fn read(&self, topic: Topic, origin: Origin, blob: Bytes) -> Result<Incoming, PostError> {
         let comment = Incoming::read(topic, origin, blob, self.limits)?;
         if self.unsigned == Unsigned::Refuse && !comment.is_signed() {
