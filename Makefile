@@ -29,8 +29,10 @@ soak: peers
 	ROOKERY_SOAK=1 $(CARGO) test --release -p rookery-tests $(LEAK) --test bus_conformance -- --nocapture --test-threads 1
 	ROOKERY_SOAK=1 $(CARGO) test --release -p rookery-tests $(LEAK) --test scenarios -- --nocapture --test-threads 1 crash
 
-bench: build
-	$(CARGO) run --release -p rookery-benches
+bench: build peers
+	$(CARGO) build --release -p rookery-benches
+	target/release/rookery-bench all > target/bench.md
+	mv target/bench.md benches/RESULTS.md
 
 fmt:
 	$(CARGO) fmt --all
