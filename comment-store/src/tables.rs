@@ -178,3 +178,39 @@ pub(crate) fn numbers<const N: usize>(mut bytes: &[u8]) -> Option<([u64; N], &[u
     }
     Some((numbers, bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proto::CommentId;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn small_rows_read_back_as_themselves(numbers: [u64; 5], xor: [u8; 20], cid: Option<[u8; 32]>) {
+            let cid = cid.map(|hash| CommentId(hash).cid());
+            let [count, files, last_seq, commit, version] = numbers;
+            let summary = Summary { count, files, last_seq: Seq(last_seq), xor, folder: cid };
+            prop_assert_eq!(Summary::decode(&summary.encode()), Some(summary));
+            let (epoch, last_seq) = (Epoch(files), Seq(last_seq));
+            let whole = Whole { epoch, last_seq, commit, stored: count, version, root: cid };
+            prop_assert_eq!(Whole::decode(&whole.encode()), Some(whole));
+        }
+
+        #[test]
+        fn any_bytes_are_a_small_row_or_not(bytes: Vec<u8>) {
+            let _ = (Summary::decode(&bytes), Whole::decode(&bytes));
+            let _ = crate::Change::decode(&[0; 8], &bytes);
+        }
+    }
+
+    #[test]
+    fn small_rows_on_disk_look_as_they_always_did() {
+        let summary = Summary { count: 1, files: 2, last_seq: Seq(3), xor: [4; 20], folder: None };
+        let numbers = |numbers: &[u8]| numbers.iter().flat_map(|n| [0, 0, 0, 0, 0, 0, 0, *n]).collect::<Vec<u8>>();
+        assert_eq!(summary.encode(), [numbers(&[1, 2, 3]), vec![4; 20]].concat());
+        let whole = Whole { epoch: Epoch(1), last_seq: Seq(2), commit: 3, stored: 4, version: 5, root: None };
+        assert_eq!(whole.encode(), numbers(&[1, 2, 3, 4, 5]));
+    }
+}
