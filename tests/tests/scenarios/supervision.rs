@@ -242,7 +242,7 @@ fn an_address_that_is_taken_is_named_with_its_key() {
 
 #[test]
 fn what_a_box_writes_is_kept_and_shown_per_box() {
-    let tree = Tree::start();
+    let tree = Setup::new().with("[common]\nlog = \"debug\"\n").start();
     let logs = tree.begin("supervisor", &["logs", "post-worker", "-f"]);
     let dead = tree.kill("post-worker.0");
     tree.await_successor("post-worker.0", dead);

@@ -37,8 +37,6 @@ fn every_flag_of_add_does_the_same() {
         "silent=true",
         "pin=false",
         "progress=true",
-        "inline=true&cid-version=1",
-        "hash=sha2-512",
         "cid-version=1&hash=sha2-256",
         "pin-name=a+name",
     ];

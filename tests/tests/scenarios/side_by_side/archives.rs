@@ -42,9 +42,7 @@ fn archives_that_are_broken_are_refused_alike() {
     let whole = pair.same_path(&format!("dag/export?arg={root}")).body.to_vec();
     let mut changed = whole.clone();
     *changed.last_mut().expect("an archive has bytes") ^= 1;
-    for (name, car) in
-        [("cut", &whole[..whole.len() - 10]), ("changed", &changed), ("empty", &[]), ("no archive", b"hello\n")]
-    {
+    for (name, car) in [("cut", &whole[..whole.len() - 10]), ("changed", &changed), ("no archive", b"hello\n")] {
         let (ours, kubos) = pair.both(&Call::new("dag/import").file(car));
         assert_eq!(ours.status, kubos.status, "{name}: {} {}", ours.text(), kubos.text());
         let failed = |answer: &Answer| answer.status >= 400 || !answer.header("x-stream-error").is_empty();

