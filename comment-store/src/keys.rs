@@ -81,6 +81,16 @@ pub(crate) fn node(commit: u64, path: &[u8]) -> Vec<u8> {
     [&commit.to_be_bytes(), path].concat()
 }
 
+/// A folder node, whatever its version. LMDB has no empty keys, and the path of a root may be empty.
+pub(crate) fn path(path: &[u8]) -> Vec<u8> {
+    [b"/", path].concat()
+}
+
+/// What [`path`] was made of.
+pub(crate) fn split_path(key: &[u8]) -> &[u8] {
+    key.strip_prefix(b"/").unwrap_or(key)
+}
+
 /// A list of places, as it stands in the table of names.
 pub(crate) fn places(bytes: &[u8]) -> impl Iterator<Item = Seq> + '_ {
     bytes.as_chunks().0.iter().map(|place| Seq(u64::from_be_bytes(*place)))

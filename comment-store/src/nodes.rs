@@ -55,7 +55,7 @@ impl Batch<'_> {
     ///
     /// # Panics
     ///
-    /// When the path is empty or longer than [`PATH_BYTES`].
+    /// When the path is longer than [`PATH_BYTES`].
     pub fn put_node(&mut self, path: &[u8], cid: &Cid, bytes: &[u8]) -> Result<(), StoreError> {
         self.change_node(path, Some((*cid, bytes.to_vec())))
     }
@@ -68,13 +68,13 @@ impl Batch<'_> {
     ///
     /// # Panics
     ///
-    /// When the path is empty or longer than [`PATH_BYTES`].
+    /// When the path is longer than [`PATH_BYTES`].
     pub fn remove_node(&mut self, path: &[u8]) -> Result<(), StoreError> {
         self.change_node(path, None)
     }
 
     fn change_node(&mut self, path: &[u8], now: Option<(Cid, Vec<u8>)>) -> Result<(), StoreError> {
-        assert!((1..=PATH_BYTES).contains(&path.len()), "the path of a folder node has 1 to {PATH_BYTES} bytes");
+        assert!(path.len() <= PATH_BYTES, "the path of a folder node has at most {PATH_BYTES} bytes");
         let before = match self.nodes.0.remove(path) {
             Some(changed) => changed.before,
             None => self.store.head(&self.txn, path)?.unwrap_or(0),
@@ -93,9 +93,9 @@ impl Batch<'_> {
             match &changed.now {
                 Some((_, bytes)) => {
                     tables.nodes.put(&mut self.txn, &keys::node(commit, path), bytes)?;
-                    tables.heads.put(&mut self.txn, path, &commit.to_be_bytes())?;
+                    tables.heads.put(&mut self.txn, &keys::path(path), &commit.to_be_bytes())?;
                 }
-                None => drop(tables.heads.delete(&mut self.txn, path)?),
+                None => drop(tables.heads.delete(&mut self.txn, &keys::path(path))?),
             }
         }
         Ok(())

@@ -89,7 +89,7 @@ impl Opened {
 
     /// The commit that wrote the current version of a node; none when there is no such node.
     pub(crate) fn head(&self, txn: &RoTxn<'_, WithoutTls>, path: &[u8]) -> Result<Option<u64>, StoreError> {
-        let Some(commit) = self.tables.heads.get(txn, path)? else { return Ok(None) };
+        let Some(commit) = self.tables.heads.get(txn, &keys::path(path))? else { return Ok(None) };
         commit
             .try_into()
             .map(|commit| Some(u64::from_be_bytes(commit)))

@@ -346,10 +346,12 @@ impl<'r> Snapshot<'r> {
         &self,
         path: Option<&[u8]>,
     ) -> Result<impl Iterator<Item = Result<StoredNode<'_>, StoreError>>, StoreError> {
-        let range = (path.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let after = path.map(keys::path);
+        let range = (after.as_deref().map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
         let heads = self.store.tables.heads.range(&self.txn, &range)?;
         Ok(heads.map(|head| {
-            let (path, commit) = head?;
+            let (key, commit) = head?;
+            let path = keys::split_path(key);
             let node = self.store.version(&self.txn, commit_of(commit), path)?;
             Ok((path, node.ok_or_else(|| self.store.damaged("nodes", "that its table heads names"))?))
         }))
