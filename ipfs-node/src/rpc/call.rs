@@ -39,6 +39,8 @@ impl Arg {
 pub(crate) enum Kind {
     Flag,
     Int,
+    /// An offset or a length, which Kubo's errors call otherwise.
+    Long,
     Uint,
     Text,
     /// May be given several times.
@@ -105,6 +107,7 @@ impl Call {
         let (is_right, type_name) = match kind {
             Kind::Flag => (read_flag(&value).is_some(), "bool"),
             Kind::Int => (value.parse::<i64>().is_ok(), "int"),
+            Kind::Long => (value.parse::<i64>().is_ok(), "int64"),
             Kind::Uint => (value.parse::<u64>().is_ok(), "uint"),
             Kind::Text | Kind::Texts => (true, "string"),
         };

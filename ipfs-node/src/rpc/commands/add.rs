@@ -61,7 +61,7 @@ pub(super) static COMMANDS: &[Command] = &[Command {
         ("preserve-mode", "", Kind::Flag),
         ("preserve-mtime", "", Kind::Flag),
         ("mode", "", Kind::Uint),
-        ("mtime", "", Kind::Int),
+        ("mtime", "", Kind::Long),
         ("mtime-nsecs", "", Kind::Uint),
         ("fast-provide-root", "", Kind::Flag),
         ("fast-provide-dag", "", Kind::Flag),
@@ -170,8 +170,8 @@ pub(super) fn import_options(call: &Call) -> Result<ImportOptions, Refusal> {
     }
     let raw_leaves = call.flag("raw-leaves");
     let version: Option<i64> = call.number("cid-version")?;
-    // Raw leaves have CIDs of version 1, so without a word on the version Kubo takes 1 for the rest too.
-    let version = version.unwrap_or(i64::from(raw_leaves == Some(true)));
+    // Raw leaves have CIDs of version 1, whatever the rest has.
+    let version = version.unwrap_or(0);
     let mut options = match version {
         0 => Profile::V0_2015.options(),
         1 => Profile::KuboCidV1.options(),

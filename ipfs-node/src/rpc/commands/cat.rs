@@ -9,7 +9,7 @@ use super::{Arg, Call, Command, Kind, Node, Refusal, Reply, Upload};
 pub(super) static COMMANDS: &[Command] = &[Command {
     path: "cat",
     args: &[Arg::Many("ipfs-path")],
-    options: &[("offset", "o", Kind::Int), ("length", "l", Kind::Int), ("progress", "p", Kind::Flag)],
+    options: &[("offset", "o", Kind::Long), ("length", "l", Kind::Long), ("progress", "p", Kind::Flag)],
     run: cat,
 }];
 

@@ -38,18 +38,18 @@ pub(super) static COMMANDS: &[Command] = &[
     Command {
         path: "files/read",
         args: &[Arg::One("path")],
-        options: &[("offset", "o", Kind::Int), ("count", "n", Kind::Int), FLUSH],
+        options: &[("offset", "o", Kind::Long), ("count", "n", Kind::Long), FLUSH],
         run: read,
     },
     Command {
         path: "files/write",
         args: &[Arg::One("path"), Arg::File("data")],
         options: &[
-            ("offset", "o", Kind::Int),
+            ("offset", "o", Kind::Long),
             ("create", "e", Kind::Flag),
             PARENTS,
             ("truncate", "t", Kind::Flag),
-            ("count", "n", Kind::Int),
+            ("count", "n", Kind::Long),
             ("raw-leaves", "", Kind::Flag),
             VERSION,
             HASH,
