@@ -8,6 +8,7 @@ pub mod gateway;
 mod import;
 #[cfg(feature = "leak")]
 pub mod leak;
+pub mod memory;
 mod mfs;
 pub mod node;
 pub mod refusal;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use daemon::{Boot, Failure, OrFail as _};
 use ipfs_node::{
+    memory,
     node::{Limits, Node, NodeError},
     server::Server,
     store::{OpenError, StoreOptions},
@@ -15,6 +16,7 @@ use proto::wiring::IpfsNode;
 fn main() -> ExitCode {
     daemon::main(|boot: Boot<IpfsNode>| {
         boot.holds_private_key();
+        memory::keep_buffers();
         let repository = boot.writes(boot.places().data_dir.join("ipfs"));
         let rpc = boot.listens("rpc", boot.config().rpc_listen);
         let gateway = boot.listens("gateway", boot.config().gateway_listen);

@@ -24,6 +24,7 @@ use tokio::{
 
 use crate::{
     gateway::Gateway,
+    memory,
     node::{Node, Upkeep},
     rpc::{Rpc, body::Body},
 };
@@ -94,6 +95,9 @@ impl Server {
                 () = self.node.stopping.notified() => break,
                 _ = beats.tick() => {
                     upkeep.look(&self.node);
+                    if self.rpc.has_become_idle() {
+                        memory::give_back();
+                    }
                     if let Some(error) = self.node.store.broken() {
                         return Err(io::Error::other(error));
                     }

@@ -14,7 +14,14 @@ mod part;
 mod reply;
 mod upload;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use hyper::{HeaderMap, Request, Response, StatusCode, body::Incoming, header};
 use tokio::{sync::Semaphore, task, time::timeout};
@@ -43,6 +50,8 @@ pub struct Rpc {
     node: Arc<Node>,
     guard: Arc<Guard>,
     turns: Arc<Semaphore>,
+    /// A call was carried out since the last look.
+    worked: Arc<AtomicBool>,
 }
 
 impl Rpc {
@@ -50,7 +59,12 @@ impl Rpc {
     #[must_use]
     pub fn new(node: Arc<Node>, address: SocketAddr, allow_origins: &[String]) -> Self {
         let guard = Arc::new(Guard::new(address.port(), allow_origins));
-        Self { node, guard, turns: Arc::new(Semaphore::new(CALLS)) }
+        Self { node, guard, turns: Arc::new(Semaphore::new(CALLS)), worked: Arc::default() }
+    }
+
+    /// Whether calls were carried out since the last look and none is now.
+    pub(crate) fn has_become_idle(&self) -> bool {
+        self.turns.available_permits() == CALLS && self.worked.swap(false, Ordering::Relaxed)
     }
 
     /// Answers a request.
@@ -87,6 +101,7 @@ impl Rpc {
         let Ok(Ok(turn)) = timeout(TURN_WAIT, Arc::clone(&self.turns).acquire_owned()).await else {
             return plain(StatusCode::SERVICE_UNAVAILABLE, "too many calls are running; try again in a few seconds\n");
         };
+        self.worked.store(true, Ordering::Relaxed);
         let (reply, answer) = Reply::new(trailers(&head.headers));
         let node = Arc::clone(&self.node);
         task::spawn_blocking(move || {

@@ -68,7 +68,7 @@ impl Default for StoreOptions {
     fn default() -> Self {
         Self {
             segment_bytes: 256 << 20,
-            early_bytes: 32 << 20,
+            early_bytes: 16 << 20,
             waiting_bytes: 128 << 20,
             waiting_blocks: 32 << 10,
             reserve_bytes: 64 << 20,
