@@ -26,6 +26,7 @@ use proto::{
 use crate::up::{Place, up};
 use client::{Done, ask};
 use logs::{Then, Wanted};
+use show::Form;
 
 /// The process manager of Rookery: starts the boxes, watches them, restarts what fails.
 #[derive(Debug, Parser)]
@@ -38,7 +39,7 @@ pub struct Cli {
     #[command(subcommand)]
     task: Task,
     #[command(flatten)]
-    place: ConfigFlag,
+    configured: ConfigFlag,
 }
 
 #[derive(Debug, Args)]
@@ -165,7 +166,7 @@ impl Cli {
     ///
     /// With what to tell the operator, and the exit code.
     pub fn run(self) -> Result<(), Refusal> {
-        let given = self.place.config.as_deref();
+        let given = self.configured.config.as_deref();
         let loaded = || config::load(given);
         match self.task {
             Task::Up { detach: true, .. } => detach::up(&loaded()?),
@@ -173,7 +174,7 @@ impl Cli {
                 Ok(up(given, if in_background { Place::Background } else { Place::Foreground })?)
             }
             Task::Down => client::down(&loaded()?),
-            Task::Status { json } => show::status(&loaded()?, json),
+            Task::Status { json } => show::status(&loaded()?, if json { Form::Json } else { Form::Table }),
             Task::Restart(Named { name }) => order(&loaded()?, &Command::Restart { name }),
             Task::Stop(Named { name }) => order(&loaded()?, &Command::Stop { name }),
             Task::Start(Named { name }) => order(&loaded()?, &Command::Start { name }),

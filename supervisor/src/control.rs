@@ -70,9 +70,10 @@ impl Control {
 
     /// Serves until the future is dropped.
     pub async fn serve(&self) {
-        tokio::join!(self.commands.serve(|stream| take_commands(stream, self.asks.clone())), async {
-            self.status.serve(|stream| show_status(stream, self.asks.clone())).await;
-        });
+        tokio::join!(
+            self.commands.serve(|stream| take_commands(stream, self.asks.clone())),
+            self.status.serve(|stream| show_status(stream, self.asks.clone())),
+        );
     }
 
     /// Lets the last replies out.

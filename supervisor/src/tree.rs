@@ -8,7 +8,7 @@ mod asked;
 mod instance;
 mod told;
 
-use std::{path::PathBuf, time::Instant};
+use std::{mem, path::PathBuf, time::Instant};
 
 use daemon::config::Loaded;
 use proto::supervision::{BoxState, InstanceState};
@@ -23,7 +23,7 @@ use crate::{
     doors::OpenDoor,
     herald::Herald,
     journal::Journal,
-    machine::{Action, Event, Exit, Moment, next},
+    machine::{Action, Child, Event, Exit, Moment, next},
     memory::Limits,
     process,
     signals::{Signal, Signals},
@@ -37,6 +37,9 @@ use instance::Instance;
 const NEWS: usize = 64;
 /// Processes that were killed in haste get so long to be gone before the supervisor ends regardless.
 const HASTE: time::Duration = time::Duration::from_secs(2);
+
+/// A wrapper may pass on the Ctrl-C that the terminal has sent to us already: that is one wish, not two.
+const SAME_WISH: time::Duration = time::Duration::from_millis(300);
 
 /// What the tree is made of.
 #[derive(Debug)]
@@ -59,7 +62,7 @@ enum Stage {
     /// It runs.
     Serving,
     /// It ends, row by row.
-    Closing,
+    Closing { since: Instant },
     /// It ends at once.
     Killing { until: Instant },
 }
@@ -119,7 +122,7 @@ impl Tree {
     fn is_over(&self) -> bool {
         match self.stage {
             Stage::Serving => false,
-            Stage::Closing => self.all_gone(),
+            Stage::Closing { .. } => self.all_gone(),
             Stage::Killing { until } => self.all_gone() || Instant::now() >= until,
         }
     }
@@ -155,7 +158,8 @@ impl Tree {
         let moment = Moment { now: Instant::now(), chance: rand::random() };
         let instance = &mut self.instances[slot];
         let before = instance.state();
-        let (child, action) = next(instance.child.clone(), happened, moment, &instance.rules);
+        let child = mem::replace(&mut instance.child, Child::new());
+        let (child, action) = next(child, happened, moment, &instance.rules);
         instance.child = child;
         if instance.state() != before || action == Some(Action::Spawn) {
             instance.log_state();
@@ -185,7 +189,7 @@ impl Tree {
         let fields = [("pid", instance.pid().into()), ("exit", exit.to_string().into())];
         let fields = fields.map(|(key, value)| (key.to_owned(), value));
         self.journal.note(&instance.log, "process ended", Map::from_iter(fields));
-        if let Some(words) = instance.buried(last_line) {
+        if let Some(words) = instance.buried(exit, last_line) {
             self.tell(slot, Event::LastWords(words));
         }
         self.tell(slot, Event::Died(exit));
@@ -195,12 +199,10 @@ impl Tree {
     fn heard(&mut self, slot: Slot, heard: Heard) {
         match heard {
             Heard::Beat(beat) => {
-                let (state, reason) = (beat.state, beat.reason.clone());
-                self.instances[slot].learn(beat);
-                if let Some(reason) = reason {
-                    self.instances[slot].spoke = true;
-                    self.tell(slot, Event::LastWords(reason));
-                }
+                let instance = &mut self.instances[slot];
+                let (state, words) = (beat.state, beat.reason.as_deref().map(|words| instance.last_words(words)));
+                instance.learn(beat);
+                words.into_iter().for_each(|words| self.tell(slot, words));
                 self.tell(slot, Event::Beat(state));
             }
             Heard::Noise { bytes } => {
@@ -216,6 +218,7 @@ impl Tree {
         match (signal, self.stage) {
             (Signal::ChildEnded, _) => self.end_orphans(),
             (Signal::End, Stage::Serving) => self.close(),
+            (Signal::End, Stage::Closing { since }) if since.elapsed() < SAME_WISH => {}
             (Signal::End, _) => {
                 tracing::warn!("asked to end a second time: killing what is left");
                 self.stage = Stage::Killing { until: Instant::now() + HASTE };
@@ -228,7 +231,7 @@ impl Tree {
         if self.stage == Stage::Serving {
             tracing::info!("ending");
             self.herald.closing();
-            self.stage = Stage::Closing;
+            self.stage = Stage::Closing { since: Instant::now() };
         }
     }
 
@@ -255,7 +258,7 @@ impl Tree {
         let waiters = self.waiters.iter().map(|waiter| waiter.until);
         let killing = match self.stage {
             Stage::Killing { until } => Some(until),
-            Stage::Serving | Stage::Closing => None,
+            Stage::Serving | Stage::Closing { .. } => None,
         };
         let others = [Some(self.herald.deadline()), self.samples().then_some(self.sample_at), killing];
         let all = children.chain(waiters).chain(others.into_iter().flatten());
@@ -299,11 +302,10 @@ impl Tree {
     }
 
     fn settle(&mut self) {
-        if self.stage == Stage::Closing {
-            self.stop_last_row();
-        }
-        if self.stage == Stage::Serving {
-            self.tell_herald();
+        match self.stage {
+            Stage::Serving => self.tell_herald(),
+            Stage::Closing { .. } => self.stop_last_row(),
+            Stage::Killing { .. } => {}
         }
         self.answer_waiters();
     }

@@ -163,11 +163,13 @@ fn announce(place: Place) -> Box<dyn FnOnce(&Status)> {
     }
 }
 
-/// A word on our stdout tells `up --detach` that commands are heard, and it is the last. What a panic would say is kept in a file.
+/// A word on our stdout tells `up --detach` that commands are heard, and it is the last. What a panic would say is kept
+/// in a file.
 fn leave_terminal(loaded: &Loaded) -> io::Result<()> {
     let nowhere = OpenOptions::new().write(true).open("/dev/null")?;
     let panics = File::create(logs_folder(loaded).join(format!("{OWN_LOG}.stderr")))?;
-    writeln!(io::stdout(), "commands are heard")?;
+    // Whoever started us may have been interrupted; the tree was asked for all the same.
+    let _ = writeln!(io::stdout(), "commands are heard");
     unistd::dup2_stderr(panics)?;
     unistd::dup2_stdout(nowhere)?;
     Ok(())

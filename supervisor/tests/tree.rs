@@ -198,8 +198,14 @@ fn a_second_interrupt_ends_a_stubborn_tree_at_once() {
     let pid = rig.supervisor().id();
     kill(pid, Signal::SIGINT);
     rig.wait_for("http-front.0", |one| one.state == InstanceState::Draining);
-    kill(pid, Signal::SIGINT);
-    assert_eq!(rig.supervisor().wait().unwrap().code(), Some(0));
+    let ended = wait_until(
+        || "it goes on".to_owned(),
+        || {
+            kill(pid, Signal::SIGINT);
+            rig.supervisor().try_wait().unwrap()
+        },
+    );
+    assert_eq!(ended.code(), Some(0));
     assert!(processes_with(&rig.config()).is_empty());
 }
 
@@ -364,6 +370,7 @@ fn logs_are_shown_in_the_order_of_their_times_and_followed() {
     rig.up();
     let all = rig.done(&["logs"]);
     assert!(all.contains(" supervisor     INFO  ready ready_ms="), "{all}");
+    assert_eq!(rig.instance("ipfs-shim.0").reason, None);
     let one = rig.done(&["logs", "ipfs-shim"]);
     assert!(one.contains(" ipfs-shim.0    INFO  process started pid="), "{one}");
     assert!(one.trim().ends_with(" ipfs-shim.0    plain words"), "{one}");
@@ -410,4 +417,21 @@ fn a_hundred_deaths_leave_no_descriptor_and_no_memory_behind() {
     wait_until(|| format!("{before:?} {}", descriptors()), || (descriptors() == before.0).then_some(()));
     let grown = rig.status().rss_bytes.saturating_sub(before.1);
     assert!(grown < 1024 * 1024, "{grown}");
+}
+
+#[test]
+fn a_supervisor_that_shall_survive_its_terminal_does() {
+    use std::os::unix::process::CommandExt as _;
+    let mut rig = Rig::new("");
+    // As `nohup` does it.
+    let mut command = std::process::Command::new("/usr/bin/env");
+    command.args(["--ignore-signal=HUP"]).arg(rig.program("supervisor")).arg("up").arg("--config").arg(rig.config());
+    command.process_group(0).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    rig.adopt(command.spawn().unwrap());
+    wait_until(|| rig.log("supervisor.log"), || rig.log("supervisor.log").contains("\"ready\"").then_some(()));
+    let pid = rig.supervisor().id();
+    kill(pid, Signal::SIGHUP);
+    assert!(rig.status().ready);
+    kill(pid, Signal::SIGTERM);
+    assert_eq!(rig.supervisor().wait().unwrap().code(), Some(0));
 }

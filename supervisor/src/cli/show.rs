@@ -12,6 +12,15 @@ use super::{
 
 const MIB: u64 = 1024 * 1024;
 
+/// How the status is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
 /// Prints a text at once.
 ///
 /// # Errors
@@ -51,11 +60,11 @@ pub fn ended(printed: io::Result<()>) -> Result<(), Refusal> {
 /// # Errors
 ///
 /// When no supervisor runs here, or it does not answer.
-pub fn status(loaded: &Loaded, json: bool) -> Result<(), Refusal> {
+pub fn status(loaded: &Loaded, form: Form) -> Result<(), Refusal> {
     let Done::Status(status) = ask(loaded, &Command::Status)? else {
         return Err(Refusal::failed("the supervisor gave no status; run programs of one build"));
     };
-    if json {
+    if form == Form::Json {
         let json = serde_json::to_string_pretty(&status).map_err(|error| Refusal::failed(error.to_string()))?;
         return text(&format!("{json}\n"));
     }

@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, env, io, path::Path, sync::Arc};
 
-use proto::supervision::{Beat, InstanceState, InstanceStatus};
+use proto::supervision::{Beat, InstanceState, InstanceStatus, exit};
 
 use super::Plan;
 use crate::{
     beats::Heard,
-    machine::{Action, Child, Event, Retry, Rules},
+    machine::{Action, Child, Event, Exit, Retry, Rules},
     memory::{self, Usage},
     process::{Sacrifice, Spec},
     table::{self, Memory},
@@ -20,6 +20,8 @@ const METRICS_BYTES: usize = 64 * 1024;
 const MOST_LISTENERS: usize = 32;
 /// Of what a child says of itself no text is kept beyond this.
 const TEXT_BYTES: usize = 2_048;
+/// More beats than a child can have sent into a socket's buffer.
+const UNHEARD: usize = 1_024;
 
 #[derive(Debug)]
 pub(super) struct Instance {
@@ -35,7 +37,7 @@ pub(super) struct Instance {
     pub(super) child: Child,
     pub(super) watched: Option<Watched>,
     /// Its process said why it would fail.
-    pub(super) spoke: bool,
+    spoke: bool,
     /// It was told to stop because the whole tree ends.
     pub(super) stopping: bool,
     listen: BTreeMap<String, String>,
@@ -45,9 +47,8 @@ pub(super) struct Instance {
 
 /// An instance for every row, in start order.
 pub(super) fn all(plan: &Plan) -> Vec<Instance> {
-    let rows = plan.rows.iter().enumerate();
-    rows.flat_map(|(row, _)| (0..plan.rows[row].instances).map(move |number| Instance::new(plan, row, number)))
-        .collect()
+    let instances = |row: usize| (0..plan.rows[row].instances).map(move |number| Instance::new(plan, row, number));
+    (0..plan.rows.len()).flat_map(instances).collect()
 }
 
 impl Instance {
@@ -111,13 +112,20 @@ impl Instance {
         }
     }
 
-    /// Its process is gone. Gives what it wrote last, when it had not said why it would fail.
-    pub(super) fn buried(&mut self, last_line: Option<String>) -> Option<String> {
+    /// Its process is gone. Gives what it wrote last, if that is why: it failed by itself, and had not said otherwise.
+    pub(super) fn buried(&mut self, exit: Exit, last_line: Option<String>) -> Option<String> {
         self.watched = None;
         self.metrics = None;
         self.listen.clear();
         let spoke = std::mem::take(&mut self.spoke);
-        last_line.filter(|_| !spoke)
+        let failed = matches!(exit, Exit::Code(code) if code != exit::OK);
+        last_line.filter(|_| failed && !spoke)
+    }
+
+    /// What its process said about why it will fail.
+    pub(super) fn last_words(&mut self, words: &str) -> Event {
+        self.spoke = true;
+        Event::LastWords(words.chars().take(TEXT_BYTES).collect())
     }
 
     /// What to start for it.
@@ -176,9 +184,6 @@ impl Instance {
         }
     }
 }
-
-/// More beats than a child can have sent into a socket's buffer.
-const UNHEARD: usize = 1_024;
 
 /// The event for a process that could not be started.
 pub(super) fn not_spawned(spec: &Spec<'_>, error: &io::Error) -> Event {
