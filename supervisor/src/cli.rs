@@ -33,7 +33,9 @@ use show::Form;
 #[command(
     version,
     about,
-    after_help = "Every command takes --config FILE. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no supervisor runs, 65 damaged data, 75 another supervisor runs, 78 wrong configuration."
+    after_help = "Every command takes --config FILE.\n\
+        Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no supervisor runs, 65 damaged data, \
+        75 another supervisor runs, 78 wrong configuration."
 )]
 pub struct Cli {
     #[command(subcommand)]

@@ -96,7 +96,8 @@ fn taken(path: &Path) -> Failure {
     let holder = fs::read_to_string(path).unwrap_or_default();
     let (holder, path) = (holder.trim(), path.display());
     Failure::locked(format!(
-        "a supervisor runs here already: process {holder} holds {path}; see `supervisor status`, end it with `supervisor down`, or set another [common] runtime_dir and data_dir"
+        "a supervisor runs here already: process {holder} holds {path}; see `supervisor status`, end it with \
+         `supervisor down`, or set another [common] runtime_dir and data_dir"
     ))
 }
 

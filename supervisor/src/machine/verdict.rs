@@ -163,7 +163,8 @@ fn damaged(why: &str, store: Store) -> String {
         // The box's own words say it already.
         Store::Opened if why.contains("supervisor store salvage") => why.to_owned(),
         Store::Opened => format!(
-            "{why}; run `supervisor store check`, and if the comment store is damaged, `supervisor store salvage --into DIR`"
+            "{why}; run `supervisor store check`, and if the comment store is damaged, \
+             `supervisor store salvage --into DIR`"
         ),
         Store::NotOpened => format!("its data on disk is damaged: {why}"),
     }

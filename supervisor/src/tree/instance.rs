@@ -159,7 +159,8 @@ impl Instance {
     pub(super) fn log_noise(&mut self, bytes: usize) {
         self.noise += 1;
         if self.noise == 1 {
-            tracing::warn!(name = %self.name, bytes, "a heartbeat or its metrics are too long, or from another build: left out");
+            let name = &self.name;
+            tracing::warn!(%name, bytes, "a heartbeat or its metrics are too long, or from another build: left out");
         }
     }
 

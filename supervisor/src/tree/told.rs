@@ -100,7 +100,12 @@ mod tests {
             boxes: vec![one],
             metrics: BTreeMap::new(),
         };
-        let expected = "Rookery is ready.\n  comments:     http://127.0.0.1:1\n  IPFS RPC:     http://127.0.0.1:2/api/v0/version\n  data:         /data\n";
+        let expected = "\
+Rookery is ready.
+  comments:     http://127.0.0.1:1
+  IPFS RPC:     http://127.0.0.1:2/api/v0/version
+  data:         /data
+";
         assert_eq!(banner(&status), expected);
     }
 }
