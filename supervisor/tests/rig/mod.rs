@@ -49,8 +49,10 @@ impl Rig {
         let rig = Self { folder, programs, supervisor: None };
         // Not a symbolic link: the supervisor looks for boxes beside its real program.
         fs::hard_link(env!("CARGO_BIN_EXE_supervisor"), rig.program("supervisor")).unwrap();
+        let rehearsal = Path::new(env!("CARGO_BIN_EXE_supervisor")).with_file_name("examples").join("rehearsal");
+        assert!(rehearsal.is_file(), "{} is missing: `cargo test -p supervisor --examples`", rehearsal.display());
         for name in BOXES {
-            symlink(env!("CARGO_BIN_EXE_rehearsal"), rig.program(name)).unwrap();
+            symlink(&rehearsal, rig.program(name)).unwrap();
         }
         fs::create_dir_all(rig.path("data/parts")).unwrap();
         let common = format!("[common]\ndata_dir = '{}'\nruntime_dir = 'run'\n", rig.path("data").display());
