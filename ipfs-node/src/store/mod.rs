@@ -11,6 +11,7 @@ mod collect;
 mod commit;
 mod compact;
 mod error;
+mod format;
 mod index;
 mod lock;
 mod mark;
@@ -43,11 +44,10 @@ pub use verify::Fault;
 
 use collect::Collection;
 use commit::Committer;
+use format::Files;
 use index::Index;
 use segment::Segments;
 use state::State;
-
-const FORMAT: &str = "rookery blocks 1\n";
 
 /// Sizes that tests make small.
 #[derive(Debug, Clone, Copy)]
@@ -116,10 +116,13 @@ impl Store {
         let at = |cause| OpenError::Io { path: folder.to_owned(), cause };
         fs::create_dir_all(folder).map_err(at)?;
         let lock = lock::take(&folder.join("LOCK"))?;
-        check_format(folder)?;
+        let files = format::inspect(folder)?;
         let index_folder = folder.join("index");
         let in_index = |cause| OpenError::Index { path: index_folder.clone(), cause };
         let index = Index::open(&index_folder).map_err(in_index)?;
+        if files == Files::New {
+            format::finish(folder).map_err(at)?;
+        }
         let ends = index.segment_rows().map_err(in_index)?.into_iter().map(|(id, row)| (id, row.end)).collect();
         let segments = Segments::open(folder.join("segments"), options.segment_bytes, &ends);
         let segments = segments.map_err(|cause| damaged_or_io(folder, cause))?;
@@ -280,18 +283,6 @@ impl Shared {
             return segment.read(key, &entry.place).map(Some).map_err(StoreError::Read);
         }
         Err(StoreError::Read(io::Error::other(format!("block {key:?} stands in a segment that does not exist"))))
-    }
-}
-
-fn check_format(folder: &Path) -> Result<(), OpenError> {
-    let path = folder.join("FORMAT");
-    match fs::read_to_string(&path) {
-        Ok(found) if found == FORMAT => Ok(()),
-        Ok(found) => Err(OpenError::Format { path, found: found.trim().to_owned(), expected: FORMAT.trim_ascii() }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            fs::write(&path, FORMAT).map_err(|cause| OpenError::Io { path, cause })
-        }
-        Err(cause) => Err(OpenError::Io { path, cause }),
     }
 }
 

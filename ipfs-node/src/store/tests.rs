@@ -275,6 +275,36 @@ fn a_store_of_another_format_is_left_alone() {
 }
 
 #[test]
+fn an_index_that_is_gone_is_damage_and_no_reason_to_delete_blocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    put(&store, &(0..100).map(numbered).collect::<Vec<_>>());
+    drop(store);
+    let before = disk_bytes(folder.path());
+    let data = folder.path().join("index/data.mdb");
+    fs::write(&data, b"").unwrap();
+    assert!(matches!(Store::open(folder.path(), SMALL), Err(OpenError::Damaged { .. })));
+    fs::remove_file(&data).unwrap();
+    assert!(matches!(Store::open(folder.path(), SMALL), Err(OpenError::Damaged { .. })));
+    assert_eq!(disk_bytes(folder.path()), before);
+}
+
+#[test]
+fn an_index_that_was_cut_answers_with_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    put(&store, &(0..2000).map(numbered).collect::<Vec<_>>());
+    drop(store);
+    let data = fs::OpenOptions::new().write(true).open(folder.path().join("index/data.mdb")).unwrap();
+    data.set_len(3 * 4096).unwrap();
+    let read_all = || -> Result<(), Box<dyn std::error::Error>> {
+        let store = Store::open(folder.path(), SMALL)?;
+        (0..2000).try_for_each(|number| Ok(_ = store.get(&numbered(number).cid)?))
+    };
+    assert!(read_all().is_err());
+}
+
+#[test]
 fn a_segment_that_is_too_short_is_reported_as_damage() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
