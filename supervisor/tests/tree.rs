@@ -126,7 +126,11 @@ fn a_box_that_says_nothing_before_it_fails_is_quoted_with_its_last_line() {
     );
     assert_eq!(held.name, "ipfs-shim");
     assert!(held.reason.unwrap().contains("error: cannot find libmoon.so"));
-    let log = rig.log("ipfs-shim.0.log");
+    let whole = || {
+        let log = rig.log("ipfs-shim.0.log");
+        (log.matches("process ended").count() == 2).then_some(log)
+    };
+    let log = wait_until(|| rig.log("ipfs-shim.0.log"), whole);
     let messages: Vec<_> =
         log.lines().map(|line| line.split("\"message\":\"").last().unwrap().split('"').next().unwrap()).collect();
     assert_eq!(messages, ["process started", "error: cannot find libmoon.so", "process ended"].repeat(2));
@@ -155,10 +159,9 @@ fn a_hung_box_writes_its_stack_and_is_replaced() {
     rig.wait_for("ipfs-shim.0", |one| one.state == InstanceState::Draining);
     rig.behave("ipfs-shim.0");
     rig.wait_for("ipfs-shim.0", |one| one.restarts >= 2 && one.state == InstanceState::Running);
-    let log = rig.log("supervisor.log");
-    assert!(log.contains("hung: no heartbeat for 500 ms"), "{log}");
-    let stack = rig.log("ipfs-shim.0.log");
-    assert!(stack.contains("\"aborted\"") && stack.contains("rehearsal::"), "{stack}");
+    rig.wait_for_log("supervisor.log", "hung: no heartbeat for 500 ms");
+    let stack = rig.wait_for_log("ipfs-shim.0.log", "\"aborted\"");
+    assert!(stack.contains("rehearsal::"), "{stack}");
 }
 
 #[test]
@@ -232,15 +235,15 @@ fn a_leaking_ipfs_daemon_is_recycled_and_then_killed() {
     rig.part("ipfs-node.0", "then leak");
     rig.up();
     rig.wait_for("ipfs-node.0", |one| one.restarts >= 2);
-    let log = rig.log("supervisor.log");
-    assert!(log.contains("above the soft limit of 60 MiB") && !log.contains("\"waiting\""), "{log}");
+    let log = rig.wait_for_log("supervisor.log", "above the soft limit of 60 MiB");
+    assert!(!log.contains("\"waiting\""), "{log}");
     rig.done(&["down"]);
 
     let mut rig = Rig::with("memory_sample_ms = 20", "[ipfs]\nmemory_soft_mib = 60\nmemory_hard_mib = 60");
     rig.part("ipfs-node.0", "then leak");
     rig.up();
-    let waiting = rig.wait_for("ipfs-node.0", |one| one.restarts >= 1);
-    assert!(rig.log("supervisor.log").contains("above the hard limit of 60 MiB"), "{waiting:?}");
+    rig.wait_for("ipfs-node.0", |one| one.restarts >= 1);
+    rig.wait_for_log("supervisor.log", "above the hard limit of 60 MiB");
 }
 
 #[test]
@@ -368,6 +371,8 @@ fn logs_are_shown_in_the_order_of_their_times_and_followed() {
     let mut rig = Rig::new("");
     rig.part("ipfs-shim.0", "print plain words");
     rig.up();
+    rig.wait_for_log("supervisor.log", "ready_ms");
+    rig.wait_for_log("ipfs-shim.0.log", "plain words");
     let all = rig.done(&["logs"]);
     assert!(all.contains(" supervisor     INFO  ready ready_ms="), "{all}");
     assert_eq!(rig.instance("ipfs-shim.0").reason, None);
@@ -405,7 +410,7 @@ fn a_hundred_deaths_leave_no_descriptor_and_no_memory_behind() {
     // So that its log is open.
     rig.part("ipfs-shim.0", "print hello");
     rig.up();
-    wait_until(|| "no log".to_owned(), || (!rig.log("ipfs-shim.0.log").is_empty()).then_some(()));
+    rig.wait_for_log("ipfs-shim.0.log", "hello");
     let supervisor = rig.supervisor().id();
     let descriptors = || fs::read_dir(format!("/proc/{supervisor}/fd")).unwrap().count();
     let before = (descriptors(), rig.status().rss_bytes);

@@ -151,6 +151,11 @@ impl Rig {
         wait_until(|| format!("{name}: {:?}", self.instance(name)), || Some(self.instance(name)).filter(&is))
     }
 
+    /// Waits until a log has a text: it is written a moment after what it tells of. Gives the whole log.
+    pub fn wait_for_log(&self, name: &str, text: &str) -> String {
+        wait_until(|| format!("{text} in {}", self.log(name)), || Some(self.log(name)).filter(|log| log.contains(text)))
+    }
+
     pub fn log(&self, name: &str) -> String {
         fs::read_to_string(self.path("data/logs").join(name)).unwrap_or_default()
     }
