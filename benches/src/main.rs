@@ -45,23 +45,10 @@ fn main() -> ExitCode {
         eprintln!("usage: rookery-bench all | {}", names.join(" | "));
         return ExitCode::from(2);
     }
-    println!("{}", head());
+    println!("{}", row::head());
     for (name, measure) in chosen {
         eprintln!("measuring {name} …");
         println!("{}", measure());
     }
     ExitCode::SUCCESS
-}
-
-/// What has to be known to read the figures.
-fn head() -> String {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown");
-    let model = model.trim_start_matches([':', ' ', '\t']);
-    format!(
-        "# Results\n\nMade by `make bench`: release build, {cores} cores ({model}), everything on one machine, load \
-         generators included.\nA figure means something only beside the one of the same run. What follows from them is in \
-         [NOTES.md](NOTES.md).\n"
-    )
 }

@@ -78,3 +78,16 @@ pub fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
 }
+
+/// What has to be known to read the figures.
+pub fn head() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown");
+    let model = model.trim_start_matches([':', ' ', '\t']);
+    format!(
+        "# Results\n\nMade by `make bench`: release build, {cores} cores ({model}), everything on one machine, load \
+         generators included.\nA figure means something only beside the one of the same run. What follows from them is in \
+         [NOTES.md](NOTES.md).\n"
+    )
+}
