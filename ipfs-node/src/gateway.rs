@@ -11,7 +11,7 @@ use hyper::{
     header::{self, HeaderValue},
 };
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     task,
     time::{Duration, timeout},
 };
@@ -24,10 +24,12 @@ use crate::{
     wait::wait,
 };
 
-/// Archives that are written at a time.
-const ARCHIVES: usize = 32;
+/// Requests that are answered at a time; more wait for their turn.
+const TURNS: usize = 32;
 const FRAMES: usize = 4;
 const CLIENT_WAIT: Duration = Duration::from_secs(60);
+/// How long a request waits for its turn.
+const TURN_WAIT: Duration = Duration::from_secs(30);
 const IMMUTABLE: &str = "public, max-age=29030400, immutable";
 
 /// What a client wants of a CID.
@@ -48,7 +50,7 @@ impl Gateway {
     /// The gateway of `node`.
     #[must_use]
     pub fn new(node: Arc<Node>) -> Self {
-        Self { node, turns: Arc::new(Semaphore::new(ARCHIVES)) }
+        Self { node, turns: Arc::new(Semaphore::new(TURNS)) }
     }
 
     /// Answers a request.
@@ -95,6 +97,9 @@ impl Gateway {
     }
 
     async fn serve(&self, cid: Cid, format: Format, request: &Request<Incoming>) -> Response<Body> {
+        let Ok(Ok(turn)) = timeout(TURN_WAIT, Arc::clone(&self.turns).acquire_owned()).await else {
+            return plain(StatusCode::SERVICE_UNAVAILABLE, "503 too busy: try again in a few seconds\n");
+        };
         let node = Arc::clone(&self.node);
         let read = task::spawn_blocking(move || node.store.get(&cid)).await;
         let root = match read {
@@ -115,18 +120,14 @@ impl Gateway {
         let body = match (format, request.method() == Method::HEAD) {
             (Format::Raw, _) => Body::whole(root),
             (Format::Car, true) => Body::empty(),
-            (Format::Car, false) => match self.archive(cid).await {
-                Some(body) => body,
-                None => return plain(StatusCode::SERVICE_UNAVAILABLE, "503: too many archives are being written\n"),
-            },
+            (Format::Car, false) => self.archive(cid, turn),
         };
         let mut answer = Response::new(body);
         describe(&cid, format, &etag, answer.headers_mut());
         answer
     }
 
-    async fn archive(&self, root: Cid) -> Option<Body> {
-        let turn = timeout(CLIENT_WAIT, Arc::clone(&self.turns).acquire_owned()).await.ok()?.ok()?;
+    fn archive(&self, root: Cid, turn: OwnedSemaphorePermit) -> Body {
         let (frames, receiver) = mpsc::channel(FRAMES);
         let node = Arc::clone(&self.node);
         task::spawn_blocking(move || {
@@ -140,7 +141,7 @@ impl Gateway {
             }
             drop(turn);
         });
-        Some(Body::streamed(receiver))
+        Body::streamed(receiver)
     }
 }
 

@@ -1,7 +1,7 @@
 //! `multipart/form-data` without I/O: pieces of a body go in, parts come out. File bytes are slices of the pieces.
 //!
-//! Asked by `upload`. Keeps at most one piece of input and one header. The crate `multer` was measured against it: it
-//! reads its source until that would block, which has no bound, and copies every byte (see the decision in the docs).
+//! Asked by `upload`. Keeps at most one piece of input and one header. The crate `multer` was looked at first: it
+//! reads its source until that would block, which has no bound, and copies every byte.
 
 use bytes::{Buf, Bytes, BytesMut};
 use thiserror::Error;

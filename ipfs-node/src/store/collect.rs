@@ -145,7 +145,8 @@ impl Store {
     pub fn collect(&self, mut tell: impl FnMut(&Key)) -> Result<Collected, CollectError> {
         let turn = Turn::take(&self.shared)?;
         let keep_from = self.shared.next_generation()?;
-        let marks = Marks::new(&self.shared.folder.join("gc"))?;
+        let scratch = self.shared.folder.join("gc");
+        let marks = Marks::new(&scratch)?;
         turn.mark_roots(self, &marks)?;
         let before = self.size()?;
         let mut collected = Collected::default();
@@ -165,6 +166,7 @@ impl Store {
             }
         }
         self.shared.compact(&mut || turn.mark_protected(&marks).map_err(CollectError::from))?;
+        marks.discard(&scratch);
         collected.freed_bytes = before.disk_bytes.saturating_sub(self.size()?.disk_bytes);
         Ok(collected)
     }

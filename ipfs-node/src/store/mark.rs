@@ -72,6 +72,13 @@ impl Marks {
         Ok(Self { env, table })
     }
 
+    /// Removes the scratch file.
+    pub(super) fn discard(self, folder: &Path) {
+        drop(self);
+        // What stays is emptied by the next collection.
+        let _ = fs::remove_dir_all(folder);
+    }
+
     /// Which of these keys are not marked.
     pub(super) fn unmarked<'k>(&self, keys: impl Iterator<Item = &'k Key>) -> Result<Vec<Key>, StoreError> {
         let txn = self.env.read_txn()?;

@@ -45,7 +45,7 @@ pub use verify::Fault;
 use collect::Collection;
 use commit::Committer;
 use format::Files;
-use index::Index;
+use index::{Entry, Index};
 use segment::Segments;
 use state::State;
 
@@ -58,7 +58,8 @@ pub struct StoreOptions {
     pub early_bytes: u64,
     /// Bytes that may wait before a writer has to wait too.
     pub waiting_bytes: u64,
-    /// Blocks that may wait before a writer has to wait too.
+    /// Blocks that may wait before a writer has to wait too; half of them begin a commit. LMDB keeps in memory as many
+    /// pages as the largest commit touched, and blocks touch one each.
     pub waiting_blocks: usize,
     /// Nothing is written when the volume has less than this left, so that there is room to delete.
     pub reserve_bytes: u64,
@@ -70,7 +71,7 @@ impl Default for StoreOptions {
             segment_bytes: 256 << 20,
             early_bytes: 16 << 20,
             waiting_bytes: 128 << 20,
-            waiting_blocks: 32 << 10,
+            waiting_blocks: 4 << 10,
             reserve_bytes: 64 << 20,
         }
     }
@@ -185,44 +186,15 @@ impl Store {
 
     /// All pins, a page at a time, so that a slow reader holds nothing open.
     pub fn pins(&self) -> impl Iterator<Item = Result<Pin, StoreError>> + '_ {
-        let mut page = Vec::new().into_iter();
-        let mut last = None;
-        let mut ended = false;
-        std::iter::from_fn(move || {
-            if page.len() == 0 && !ended {
-                match self.shared.index.pins_after(last.as_ref(), PAGE) {
-                    Ok(next) => page = next.into_iter(),
-                    Err(error) => {
-                        ended = true;
-                        return Some(Err(error.into()));
-                    }
-                }
-            }
-            let pin: Pin = page.next()?;
-            last = Some(pin.cid);
-            Some(Ok(pin))
-        })
+        let index = &self.shared.index;
+        paged(|last: Option<&Pin>| index.pins_after(last.map(|pin| &pin.cid), PAGE))
     }
 
     /// The keys of all blocks, a page at a time, in their order.
     pub fn keys(&self) -> impl Iterator<Item = Result<Key, StoreError>> + '_ {
-        let mut page = Vec::new().into_iter();
-        let mut last = None;
-        let mut ended = false;
-        std::iter::from_fn(move || {
-            if page.len() == 0 && !ended {
-                match self.shared.index.entries_after(last.as_ref(), PAGE) {
-                    Ok(next) => page = next.into_iter(),
-                    Err(error) => {
-                        ended = true;
-                        return Some(Err(error.into()));
-                    }
-                }
-            }
-            let (key, _) = page.next()?;
-            last = Some(key);
-            Some(Ok(key))
-        })
+        let index = &self.shared.index;
+        let entries = paged(|last: Option<&(Key, Entry)>| index.entries_after(last.map(|(key, _)| key), PAGE));
+        entries.map(|entry| entry.map(|(key, _)| key))
     }
 
     /// The root of the writable folder, once it was written to.
@@ -264,7 +236,7 @@ const PAGE: usize = 1024;
 const READ_TRIES: usize = 8;
 
 impl Shared {
-    fn find(&self, key: &Key) -> Result<Option<index::Entry>, StoreError> {
+    fn find(&self, key: &Key) -> Result<Option<Entry>, StoreError> {
         // What waits for a commit first: it leaves there only after it is in the index.
         if let Some(entry) = self.state.waiting(key) {
             return Ok(Some(entry));
@@ -284,6 +256,27 @@ impl Shared {
         }
         Err(StoreError::Read(io::Error::other(format!("block {key:?} stands in a segment that does not exist"))))
     }
+}
+
+/// Rows that are read a page at a time, each page after the last row of the one before.
+fn paged<T: Clone>(
+    mut next: impl FnMut(Option<&T>) -> Result<Vec<T>, heed::Error>,
+) -> impl Iterator<Item = Result<T, StoreError>> {
+    let (mut page, mut last, mut failed) = (Vec::new().into_iter(), None, false);
+    std::iter::from_fn(move || {
+        if page.len() == 0 && !failed {
+            match next(last.as_ref()) {
+                Ok(rows) => page = rows.into_iter(),
+                Err(error) => {
+                    failed = true;
+                    return Some(Err(error.into()));
+                }
+            }
+        }
+        let row: T = page.next()?;
+        last = Some(row.clone());
+        Some(Ok(row))
+    })
 }
 
 fn damaged_or_io(folder: &Path, cause: io::Error) -> OpenError {

@@ -81,7 +81,12 @@ struct Row {
     bytes: u64,
     #[serde(skip_serializing_if = "String::is_empty")]
     size: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<&'static str>,
 }
+
+/// What Go calls the mode of a symbolic link.
+const SYMLINK_MODE: &str = "01000000777";
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
 fn is_zero(number: &u64) -> bool {
@@ -285,7 +290,8 @@ impl Adder<'_> {
         };
         let name = if part.path.is_empty() { link.cid.to_string() } else { part.path.clone() };
         if !self.wishes.silent {
-            self.tell(name.clone(), link);
+            let mode = (part.kind == PartKind::Symlink).then_some(SYMLINK_MODE);
+            self.tell(name.clone(), link, mode);
         }
         match top {
             Some(top) => {
@@ -328,7 +334,7 @@ impl Adder<'_> {
         if !self.wishes.progress {
             return Ok(());
         }
-        self.reply.row(&Row { name: name.to_owned(), hash: String::new(), bytes, size: String::new() })
+        self.reply.row(&Row { name: name.to_owned(), hash: String::new(), bytes, size: String::new(), mode: None })
     }
 
     fn symlink(&mut self, upload: &mut Upload) -> Result<Link, Refusal> {
@@ -343,7 +349,7 @@ impl Adder<'_> {
     fn finish(&mut self, top: Top) -> Result<(), Refusal> {
         let (options, mut keep) = (self.wishes.options, self.keep.clone());
         let root = top.folder.build(&options, &mut keep, &mut |built| {
-            self.tell(join(&top.name, &built.path), built.link);
+            self.tell(join(&top.name, &built.path), built.link, None);
             if self.rows.len() < ROWS_PER_COMMIT { Ok(()) } else { self.commit() }
         })?;
         self.finish_root(&top.name, root);
@@ -360,9 +366,9 @@ impl Adder<'_> {
         }
     }
 
-    fn tell(&mut self, name: String, link: Link) {
+    fn tell(&mut self, name: String, link: Link, mode: Option<&'static str>) {
         let (hash, size) = (self.text.write(&link.cid), link.tsize.to_string());
-        self.rows.push(Row { name, hash, bytes: 0, size });
+        self.rows.push(Row { name, hash, bytes: 0, size, mode });
     }
 
     /// Makes durable what was told so far, then tells it.

@@ -17,7 +17,7 @@ use crate::{
 /// What peers accept at most.
 pub(crate) const BLOCK_BYTES_MAX: usize = 2 << 20;
 /// What this daemon takes when it is told to take more.
-const BIG_BLOCK_BYTES_MAX: usize = 32 << 20;
+const BIG_BLOCK_BYTES_MAX: usize = 16 << 20;
 /// Answers that wait for one commit.
 const ROWS_PER_COMMIT: usize = 1024;
 pub(crate) const TOO_BIG: &str = "produced block is over 2MiB: big blocks can't be exchanged with other peers. consider using \
