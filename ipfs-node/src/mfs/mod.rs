@@ -151,17 +151,9 @@ impl<'n> Mfs<'n> {
 
 /// The root of the writable folder.
 pub(crate) fn root(node: &Node) -> Result<Link, Refusal> {
-    match node.store.mfs_root()? {
-        Some(cid) => link_to(node, cid),
-        None => {
-            let (block, empty) = dir::empty(&Profile::V0_2015.into());
-            // It has to be readable like any other folder.
-            let session = node.store.session();
-            session.put(&block)?;
-            session.commit([RootChange::MfsRoot(block.cid)])?;
-            Ok(empty.into())
-        }
-    }
+    let cid =
+        node.store.mfs_root()?.ok_or_else(|| Refusal::failed("the writable folder has no root; restart the node"))?;
+    link_to(node, cid)
 }
 
 /// What stands at a path of the writable folder.

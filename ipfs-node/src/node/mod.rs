@@ -25,7 +25,7 @@ pub use walk::Walk;
 
 use crate::{
     import::Hashers,
-    store::{OpenError, Store, StoreOptions},
+    store::{OpenError, RootChange, Store, StoreError, StoreOptions},
 };
 
 /// What of the configuration the node itself needs.
@@ -60,6 +60,9 @@ pub enum NodeError {
     /// The store.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// The store, once it was open.
+    #[error("cannot begin the writable folder")]
+    Begin(#[from] StoreError),
     /// The key.
     #[error("cannot read or make the node's key at {path}; check the folder's permissions")]
     Identity {
@@ -82,6 +85,7 @@ impl Node {
     /// When another process has it, when it is damaged, or when the disk refuses.
     pub fn open(folder: &Path, store: StoreOptions, limits: Limits) -> Result<Arc<Self>, NodeError> {
         let store = Store::open(folder, store)?;
+        begin_mfs(&store)?;
         let path = folder.join("identity");
         let identity = Identity::open(&path).map_err(|cause| NodeError::Identity { path, cause })?;
         let hashers = Hashers::start().map_err(NodeError::Threads)?;
@@ -89,6 +93,17 @@ impl Node {
         let stopping = tokio::sync::Notify::new();
         Ok(Arc::new(Self { store, identity, hashers, limits, mfs_turn, pin_turn, stopping }))
     }
+}
+
+/// The writable folder is there from the first day, empty.
+fn begin_mfs(store: &Store) -> Result<(), StoreError> {
+    if store.mfs_root()?.is_some() {
+        return Ok(());
+    }
+    let (empty, _) = unixfs::dir::empty(&unixfs::Profile::V0_2015.into());
+    let session = store.session();
+    session.put(&empty)?;
+    session.commit([RootChange::MfsRoot(empty.cid)])
 }
 
 /// The version of Kubo whose RPC this is. Clients compare it, so it is a real one.

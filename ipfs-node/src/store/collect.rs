@@ -68,13 +68,24 @@ pub(super) struct Collection {
     next_id: AtomicU64,
 }
 
+/// Where the collection is that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Phase {
+    /// None runs.
+    #[default]
+    Idle,
+    /// Nothing is deleted yet.
+    Marking,
+    Sweeping,
+}
+
 #[derive(Debug, Default)]
 struct Notes {
-    is_running: bool,
+    phase: Phase,
     /// Roots of walks that are going on.
     protected: HashMap<u64, Cid>,
-    /// Those that the running collection has not marked yet.
-    unmarked: Vec<u64>,
+    /// Those that the running collection has not marked yet. A walk may be over by then, and its root a pin.
+    unmarked: Vec<(u64, Cid)>,
 }
 
 impl Collection {
@@ -89,11 +100,6 @@ impl Collection {
 
     fn notes(&self) -> MutexGuard<'_, Notes> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn take_unmarked(&self) -> Vec<(u64, Cid)> {
-        let notes = self.notes();
-        notes.unmarked.iter().filter_map(|id| Some((*id, *notes.protected.get(id)?))).collect()
     }
 }
 
@@ -123,11 +129,12 @@ impl Store {
         let protection = Protection { store: self.clone(), id };
         let mut notes = collection.notes();
         notes.protected.insert(id, root);
-        if !notes.is_running {
+        if notes.phase == Phase::Idle {
             return Ok(protection);
         }
-        notes.unmarked.push(id);
-        let pending = |notes: &mut Notes| notes.is_running && notes.unmarked.contains(&id);
+        notes.unmarked.push((id, root));
+        // While marks are made nothing is deleted, and all of `unmarked` is marked before that begins.
+        let pending = |notes: &mut Notes| notes.phase == Phase::Sweeping && notes.unmarked.contains(&(id, root));
         let waited = collection.noted.wait_timeout_while(notes, NOTE_WAIT, pending);
         let (notes, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
         drop(notes);
@@ -148,6 +155,7 @@ impl Store {
         let scratch = self.shared.folder.join("gc");
         let marks = Marks::new(&scratch)?;
         turn.mark_roots(self, &marks)?;
+        turn.begin_to_sweep(&marks)?;
         let before = self.size()?;
         let mut collected = Collected::default();
         let mut last = None;
@@ -197,16 +205,15 @@ struct Turn<'a> {
 impl<'a> Turn<'a> {
     fn take(shared: &'a Shared) -> Result<Self, CollectError> {
         let mut notes = shared.collection.notes();
-        if notes.is_running {
+        if notes.phase != Phase::Idle {
             return Err(CollectError::Running);
         }
-        notes.is_running = true;
-        notes.unmarked = notes.protected.keys().copied().collect();
+        notes.phase = Phase::Marking;
+        notes.unmarked = notes.protected.iter().map(|(id, root)| (*id, *root)).collect();
         Ok(Self { shared })
     }
 
     fn mark_roots(&self, store: &Store, marks: &Marks) -> Result<(), CollectError> {
-        self.mark_protected(marks)?;
         if let Some(root) = store.mfs_root()? {
             marks.mark(self.shared, root, Missing::Skip)?;
         }
@@ -216,21 +223,29 @@ impl<'a> Turn<'a> {
                 PinKind::Recursive => marks.mark(self.shared, pin.cid, Missing::Refuse)?,
                 PinKind::Direct => marks.mark_alone(&pin.cid)?,
             }
-            self.mark_protected(marks)?;
         }
         Ok(())
     }
 
+    /// From here on a walk that begins waits until its root is marked.
+    fn begin_to_sweep(&self, marks: &Marks) -> Result<(), MarkError> {
+        loop {
+            self.mark_protected(marks)?;
+            let mut notes = self.shared.collection.notes();
+            if notes.unmarked.is_empty() {
+                notes.phase = Phase::Sweeping;
+                return Ok(());
+            }
+        }
+    }
+
     /// Marks the roots of walks that began since, and lets them go on.
     fn mark_protected(&self, marks: &Marks) -> Result<(), MarkError> {
-        let unmarked = self.shared.collection.take_unmarked();
+        let unmarked = self.shared.collection.notes().unmarked.clone();
         for (_, root) in &unmarked {
             marks.mark(self.shared, *root, Missing::Skip)?;
         }
-        let mut notes = self.shared.collection.notes();
-        let Notes { protected, unmarked: left, .. } = &mut *notes;
-        left.retain(|id| protected.contains_key(id) && !unmarked.iter().any(|(marked, _)| marked == id));
-        drop(notes);
+        self.shared.collection.notes().unmarked.retain(|root| !unmarked.contains(root));
         self.shared.collection.noted.notify_all();
         Ok(())
     }
@@ -239,7 +254,7 @@ impl<'a> Turn<'a> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut notes = self.shared.collection.notes();
-        notes.is_running = false;
+        notes.phase = Phase::Idle;
         notes.unmarked.clear();
         drop(notes);
         self.shared.collection.noted.notify_all();

@@ -81,7 +81,7 @@ fn finish(state: &State, batch: &Batch, outcome: Result<(), CommitError>) {
     let mut inner = state.lock();
     inner.over = batch.asked;
     match outcome {
-        Ok(()) => inner.waiting.retain(|key, change| batch.blocks.get(key) != Some(change)),
+        Ok(()) => inner.waiting.retain(|key, change| settle(batch.blocks.get(key), change)),
         Err(error) => {
             // Nobody was told that these are kept. A session that relies on one learns it from the count.
             inner.failures += 1;
@@ -96,6 +96,19 @@ fn finish(state: &State, batch: &Batch, outcome: Result<(), CommitError>) {
     }
     drop(inner);
     state.committed.notify_all();
+}
+
+/// What is left to do about a block after a commit of `done`; whether it is anything.
+fn settle(done: Option<&BlockChange>, change: &mut BlockChange) -> bool {
+    match (done, *change) {
+        (Some(done), now) if *done == now => false,
+        // Wanted again meanwhile. Where it stands is now the index's to say, for it may be moved.
+        (Some(BlockChange::Put(_)), BlockChange::Put(entry)) => {
+            *change = BlockChange::Touch(entry.generation);
+            true
+        }
+        _ => true,
+    }
 }
 
 /// Which half failed.
@@ -167,5 +180,27 @@ impl Shared {
         let free = nix::sys::statvfs::statvfs(&self.folder).map_err(|errno| StoreError::Write(errno.into()))?;
         let free_bytes = free.blocks_available() * free.fragment_size();
         if free_bytes < self.options.reserve_bytes { Err(StoreError::Full) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{index::Entry, record::Place};
+
+    fn put(generation: u32) -> BlockChange {
+        BlockChange::Put(Entry { place: Place { segment: 1, offset: 0, block_bytes: 5 }, generation })
+    }
+
+    #[test]
+    fn a_block_that_was_wanted_again_during_its_commit_is_only_touched_by_the_next() {
+        let mut same = put(1);
+        assert!(!settle(Some(&put(1)), &mut same));
+        let mut wanted = put(2);
+        assert!(settle(Some(&put(1)), &mut wanted));
+        assert_eq!(wanted, BlockChange::Touch(2));
+        let mut new = put(1);
+        assert!(settle(None, &mut new));
+        assert_eq!(new, put(1));
     }
 }

@@ -25,20 +25,20 @@ impl Shared {
     /// Gives back the space of deleted blocks. `between` is called between two steps.
     pub(super) fn compact(&self, between: &mut impl FnMut() -> Result<(), CollectError>) -> Result<(), CollectError> {
         self.seal_if_sparse()?;
-        // After this nothing is on its way to a sealed segment, and nothing waits that points into one.
+        let end = self.segments.first_that_grows();
+        // After this nothing is on its way to a segment before `end`, and nothing waits that points into one.
         self.collection.await_writes();
         let failures = self.state.lock().failures;
         self.state.commit([], failures)?;
-        let growing = self.segments.growing();
-        for (id, row) in self.index.segment_rows().map_err(StoreError::from)? {
-            if Some(id) == growing || row.live * 2 >= row.end {
+        for (id, row) in self.index.segment_rows().map_err(StoreError::from)?.range(..end) {
+            if row.live * 2 >= row.end {
                 continue;
             }
             between()?;
             if row.live > 0 {
-                self.copy_live(id)?;
+                self.copy_live(*id)?;
             }
-            self.drop_segment(id)?;
+            self.drop_segment(*id)?;
         }
         Ok(())
     }

@@ -148,6 +148,12 @@ impl Segments {
         self.tail.lock().unwrap_or_else(PoisonError::into_inner).segment.as_ref().map(|segment| segment.id)
     }
 
+    /// No segment before this one will ever grow again.
+    pub(crate) fn first_that_grows(&self) -> u32 {
+        let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
+        tail.segment.as_ref().map_or(tail.next_id, |segment| segment.id)
+    }
+
     /// Deletes a segment. Who reads from it now may finish.
     pub(crate) fn delete(&self, id: u32) -> io::Result<()> {
         self.open.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
