@@ -230,7 +230,7 @@ fn nothing_that_is_put_and_pinned_during_collections_is_lost() {
         let writers: Vec<_> = (0..3u32)
             .map(|writer| {
                 let store = &store;
-                scope.spawn(move || (0..40).map(|round| write_one(store, writer, round)).collect::<Vec<_>>())
+                scope.spawn(move || write_many(store, writer))
             })
             .collect();
         let pinned = writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect();
@@ -243,6 +243,18 @@ fn nothing_that_is_put_and_pinned_during_collections_is_lost() {
         assert!(links.iter().all(|cid| store.get(cid).unwrap().is_some()));
     }
     assert_eq!(store.verify().count(), 0);
+}
+
+/// Pins one root after the other and gives up all but the last ten, so that segments are moved under the writers.
+fn write_many(store: &Store, writer: u32) -> Vec<Cid> {
+    let mut pinned = std::collections::VecDeque::new();
+    for round in 0..150 {
+        pinned.push_back(write_one(store, writer, round));
+        if pinned.len() > 10 {
+            store.session().commit(pinned.pop_front().map(RootChange::Unpin)).unwrap();
+        }
+    }
+    pinned.into()
 }
 
 /// Puts a folder whose files are shared with other writers and rounds, half of the time in two steps.
