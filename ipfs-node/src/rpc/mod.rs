@@ -23,7 +23,7 @@ use std::{
     time::Duration,
 };
 
-use hyper::{HeaderMap, Request, Response, StatusCode, body::Incoming, header};
+use hyper::{HeaderMap, Request, Response, StatusCode, body::Incoming, header, http::request::Parts};
 use tokio::{sync::Semaphore, task, time::timeout};
 
 use crate::{node::Node, refusal::Refusal};
@@ -32,9 +32,10 @@ pub(crate) use guard::plain;
 pub(crate) use reply::Cut;
 
 use body::Body;
-use call::Call;
+use call::{Call, Files};
 use commands::Command;
 use guard::Guard;
+use multipart::Multipart;
 use reply::{Reply, Trailers};
 use upload::Upload;
 
@@ -78,10 +79,10 @@ impl Rpc {
         };
         let asked = request.headers().clone();
         let mut answer = match self.guard.check(request.method(), &asked) {
-            Some(refusal) => refusal,
+            Some(refusal) => refuse_early(refusal, request.into_body()),
             None => match commands::find(&command) {
                 Some(command) => self.call(command, request).await,
-                None => reply::refuse(&Refusal::unknown()),
+                None => refuse_early(reply::refuse(&Refusal::unknown()), request.into_body()),
             },
         };
         self.guard.add_cors(&asked, answer.headers_mut());
@@ -91,19 +92,16 @@ impl Rpc {
 
     async fn call(&self, command: &'static Command, request: Request<Incoming>) -> Response<Body> {
         let (head, body) = request.into_parts();
-        let query = head.uri.query().unwrap_or_default();
-        let read = Upload::of(header_text(&head.headers, "content-type"), body)
-            .and_then(|upload| Ok((Call::read(query, upload.files(), command.args, command.options)?, upload)));
-        let (call, upload) = match read {
+        let (call, form) = match read(command, &head) {
             Ok(read) => read,
-            Err(refusal) => return reply::refuse(&refusal),
+            Err(refusal) => return refuse_early(reply::refuse(&refusal), body),
         };
         let Ok(Ok(turn)) = timeout(TURN_WAIT, Arc::clone(&self.turns).acquire_owned()).await else {
             return plain(StatusCode::SERVICE_UNAVAILABLE, "too many calls are running; try again in a few seconds\n");
         };
         self.worked.store(true, Ordering::Relaxed);
         let (reply, answer) = Reply::new(trailers(&head.headers));
-        let node = Arc::clone(&self.node);
+        let (node, upload) = (Arc::clone(&self.node), Upload::of(form, body));
         task::spawn_blocking(move || {
             run(command, &node, &call, upload, reply);
             drop(turn);
@@ -118,10 +116,25 @@ fn run(command: &Command, node: &Arc<Node>, call: &Call, mut upload: Upload, mut
     let outcome = (command.run)(node, call, &mut upload, &mut reply);
     if let Err(refusal) = &outcome {
         tracing::debug!(command = command.path, %refusal, "a command was refused");
-        // A client that is still sending would not see the answer.
+    }
+    let is_refused = outcome.is_err();
+    reply.finish(outcome);
+    if is_refused {
         upload.drain();
     }
-    reply.finish(outcome);
+}
+
+/// What the head of a request asks of a command.
+fn read(command: &Command, head: &Parts) -> Result<(Call, Option<Multipart>), Refusal> {
+    let form = upload::form(header_text(&head.headers, "content-type"))?;
+    let files = if form.is_some() { Files::Sent } else { Files::None };
+    let call = Call::read(head.uri.query().unwrap_or_default(), files, command.args, command.options)?;
+    Ok((call, form))
+}
+
+fn refuse_early(refusal: Response<Body>, body: Incoming) -> Response<Body> {
+    upload::drain_beside(body);
+    refusal
 }
 
 fn header_text<'h>(headers: &'h HeaderMap, name: &str) -> &'h str {

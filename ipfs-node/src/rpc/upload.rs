@@ -7,17 +7,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use tokio::time::timeout;
 
-use super::{
-    call::Files,
-    multipart::{Event, Header, Multipart, MultipartError},
-};
+use super::multipart::{Event, Header, Multipart, MultipartError};
 use crate::{refusal::Refusal, wait::wait};
 
 /// How long a client may be silent in the middle of its body.
 const CLIENT_WAIT: Duration = Duration::from_secs(120);
 /// What is read and dropped of a body that nobody wanted, so that the client sees the answer.
-const DRAIN_BYTES: usize = 8 << 20;
+const DRAIN_BYTES: usize = 64 << 20;
 const DRAIN_WAIT: Duration = Duration::from_secs(2);
 
 /// The body of a request, multipart or not wanted.
@@ -29,16 +27,8 @@ pub(crate) struct Upload {
 
 impl Upload {
     /// The body of a request. To be read on a thread of its own.
-    pub(crate) fn of(content_type: &str, body: Incoming) -> Result<Self, Refusal> {
-        let is_multipart = content_type.trim_start().to_ascii_lowercase().starts_with("multipart/form-data");
-        let multipart = is_multipart.then(|| Multipart::new(content_type)).transpose();
-        let multipart = multipart.map_err(|error| Refusal::unreadable(error.to_string()))?;
-        Ok(Self { body, multipart })
-    }
-
-    /// Whether it is multipart.
-    pub(crate) const fn files(&self) -> Files {
-        if self.multipart.is_some() { Files::Sent } else { Files::None }
+    pub(crate) fn of(form: Option<Multipart>, body: Incoming) -> Self {
+        Self { body, multipart: form }
     }
 
     fn next_event(&mut self) -> Result<Event, Refusal> {
@@ -87,19 +77,9 @@ impl Upload {
         Ok(all.into())
     }
 
-    /// Reads and drops what is left, within limits: a client that is still sending would not see the answer.
+    /// Lets the client finish sending, after it was answered.
     pub(crate) fn drain(&mut self) {
-        let drain = async {
-            let mut left = DRAIN_BYTES;
-            while let Some(Ok(frame)) = self.body.frame().await {
-                left = match left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
-                    Some(left) => left,
-                    None => break,
-                };
-            }
-        };
-        // Too slow or too much: then the connection is closed under the client, as Kubo does it.
-        let _ = wait(drain, DRAIN_WAIT);
+        let _ = wait(drain(&mut self.body), DRAIN_WAIT);
     }
 
     fn read_piece(&mut self) -> Result<(), Refusal> {
@@ -114,6 +94,30 @@ impl Upload {
             Some(None) => Err(unreadable(MultipartError::Cut)),
         }
     }
+}
+
+/// Reads and drops a body that nobody wanted, within limits: a connection that is closed under a client that is still
+/// sending takes the answer with it.
+pub(super) async fn drain(body: &mut Incoming) {
+    let mut left = DRAIN_BYTES;
+    while let Some(Ok(frame)) = body.frame().await {
+        match left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
+            Some(rest) => left = rest,
+            None => break,
+        }
+    }
+}
+
+/// As [`drain`], beside the answer that is on its way.
+pub(super) fn drain_beside(mut body: Incoming) {
+    tokio::spawn(async move { timeout(DRAIN_WAIT, drain(&mut body)).await });
+}
+
+/// The parser for a body of this content type; none for one that is not multipart.
+pub(super) fn form(content_type: &str) -> Result<Option<Multipart>, Refusal> {
+    let is_multipart = content_type.trim_start().to_ascii_lowercase().starts_with("multipart/form-data");
+    let multipart = is_multipart.then(|| Multipart::new(content_type)).transpose();
+    multipart.map_err(|error| Refusal::unreadable(error.to_string()))
 }
 
 fn unreadable(error: MultipartError) -> Refusal {

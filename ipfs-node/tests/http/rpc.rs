@@ -141,6 +141,16 @@ async fn what_is_not_here_is_said_in_kubos_words() {
     assert_eq!(rig.post(&format!("cat?arg={EMPTY_FOLDER}")).await.message(), "this dag node is a directory");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_is_still_sending_sees_why_it_was_refused() {
+    let rig = Rig::start().await;
+    let large = [file("f", vec![7u8; 20_000_000])];
+    let early = rig.upload("add?chunker=size-0", &large).await;
+    assert_eq!((early.status, early.message().as_str()), (500, "chunker size must be greater than 0"));
+    let unread = rig.upload("nope", &large).await;
+    assert_eq!((unread.status, unread.text().as_str()), (404, "404 page not found\n"));
+}
+
 /// A file of many blocks whose last one is gone: an answer begins and cannot be ended.
 async fn cut_file(rig: &Rig) -> String {
     let cid = rig.add("pin=false&raw-leaves=true", noise(3, 3_000_000)).await;
