@@ -34,15 +34,16 @@ pub fn program(name: &str) -> PathBuf {
 impl Tree {
     /// Starts one and waits until it is ready.
     pub fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("rb").tempdir().expect("a temporary directory");
-        Self::start_in(folder)
+        Self::start_with("")
     }
 
-    fn start_in(folder: TempDir) -> Self {
+    /// Starts one with more configuration and waits until it is ready.
+    pub fn start_with(sections: &str) -> Self {
+        let folder = tempfile::Builder::new().prefix("rb").tempdir().expect("a temporary directory");
         let path = folder.path();
         let text = format!(
             "[common]\ndata_dir = \"{0}/data\"\nruntime_dir = \"{0}/run\"\nlog = \"warn\"\n[http-front]\nlisten = \
-             \"127.0.0.1:0\"\n[ipfs-node]\nrpc_listen = \"127.0.0.1:0\"\ngateway_listen = \"127.0.0.1:0\"\n",
+             \"127.0.0.1:0\"\n[ipfs-node]\nrpc_listen = \"127.0.0.1:0\"\ngateway_listen = \"127.0.0.1:0\"\n{sections}",
             path.display()
         );
         fs::write(path.join("rookery.toml"), text).expect("a file in our directory");
