@@ -261,13 +261,14 @@ fn comment_store_knows_no_ipfs_and_ipfs_node_knows_no_comments() {
 // ---- 7: unsafe only where a system call or a C library forces it
 
 /// Every file that may hold `unsafe`, with what forces it.
-const UNSAFE: [(&str, &str); 10] = [
+const UNSAFE: [(&str, &str); 11] = [
     ("comment-store/src/opened.rs", "opening LMDB"),
     ("comment-store/src/tests/keeping.rs", "making LMDB's map small"),
     ("daemon/src/board.rs", "a mapped file"),
     ("daemon/src/bus/lookout.rs", "watching a descriptor"),
     ("daemon/src/inherited.rs", "descriptors by number, from the environment"),
     ("daemon/src/stack.rs", "a signal handler"),
+    ("ipfs-node/src/memory.rs", "telling the C library to give memory back"),
     ("ipfs-node/src/store/index.rs", "opening LMDB"),
     ("ipfs-node/src/store/mark.rs", "opening LMDB"),
     ("supervisor/src/descriptor.rs", "watching a descriptor"),

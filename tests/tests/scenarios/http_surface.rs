@@ -1,10 +1,15 @@
 //! The HTTP surface, row by row.
 
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
 use rookery_tests::{
     comments::{self, Author},
     http::{Answer, Client},
+    process,
     setup::Setup,
     tree::Tree,
+    wait,
 };
 use serde_json::{Value, json};
 
@@ -239,11 +244,67 @@ fn without_a_writer_posting_is_503_with_retry_after_and_reading_goes_on() {
 }
 
 #[test]
+fn an_overloaded_writer_is_503_with_retry_after_at_once_and_forgets_nothing_acknowledged() {
+    let tree = Tree::start();
+    let (topic, writer) = (comments::topic("crowd"), tree.pid("post-worker.0"));
+    // For two seconds after a restart a full house is waited for, so that nobody notices the restart.
+    tree.await_instance("http-front.0", Duration::from_secs(30), |now| now.uptime_ms > 3_000);
+    // It takes questions and answers none: more than its window holds are waiting in a moment.
+    process::send(writer, Signal::SIGSTOP);
+    let began = Instant::now();
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let post = |n: u8| {
+            let mut web = tree.web();
+            scope.spawn(move || web.post(&format!("/{topic}"), &comments::unsigned(&topic, 0, &format!("number {n}"))))
+        };
+        let crowd: Vec<_> = (0..120).map(post).collect();
+        wait::until("the rest was turned away", Duration::from_secs(30), || {
+            (crowd.iter().filter(|one| one.is_finished()).count() >= 50).then_some(())
+        });
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        process::send(writer, Signal::SIGCONT);
+        crowd.into_iter().map(|one| one.join().expect("it got an answer")).collect()
+    });
+    let (kept, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
+    for answer in &refused {
+        assert_problem(answer, 503, "POST");
+        assert!(answer.header("retry-after").parse::<u32>().is_ok(), "{:?}", answer.headers);
+    }
+    assert!(refused.len() >= 50 && !kept.is_empty(), "{} kept, {} refused", kept.len(), refused.len());
+    assert_eq!(comments::page(&mut tree.web(), &topic, "")["count"], kept.len());
+}
+
+#[test]
+fn changes_are_what_has_arrived_in_order() {
+    let tree = Tree::start();
+    let (mut web, topics) = (tree.web(), [comments::topic("one"), comments::topic("two")]);
+    let kept: Vec<_> = (0..10)
+        .map(|n| {
+            let topic = topics[usize::from(n) % 2];
+            (topic, comments::post(&mut web, &topic, &comments::unsigned(&topic, n, "Hello")))
+        })
+        .collect();
+    let first = web.get("/changes?limit=4").expect(200).json();
+    assert_eq!(
+        (&first["epoch"], &first["last_seq"], &first["told_seq"]),
+        (&json!(kept[0].1.epoch), &json!(10), &json!(4))
+    );
+    let rest = web.get("/changes?after=4").expect(200).json();
+    let told: Vec<_> =
+        [&first, &rest].into_iter().flat_map(|page| page["changes"].as_array().cloned().unwrap_or_default()).collect();
+    let expected: Vec<_> = kept
+        .iter()
+        .map(|(topic, receipt)| json!({"seq": receipt.seq, "topic": topic.to_string(), "id": receipt.id.to_string()}))
+        .collect();
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn metrics_of_all_boxes_are_one_openmetrics_text() {
     let tree = Tree::start();
     let (mut web, ..) = one_comment(&tree);
     let boxes = ["http-front", "get-worker", "post-worker", "ipfs-shim", "ipfs-node"];
-    let text = rookery_tests::wait::until("every box has told its metrics", std::time::Duration::from_secs(30), || {
+    let text = wait::until("every box has told its metrics", Duration::from_secs(30), || {
         let answer = web.get("/metrics").expect(200);
         assert!(answer.header("content-type").starts_with("application/openmetrics-text"), "{:?}", answer.headers);
         let text = answer.text();
@@ -266,7 +327,7 @@ fn a_request_id_passes_from_box_to_box_and_is_in_the_log() {
     let (mut web, thread, ..) = one_comment(&tree);
     let answer = web.get(&thread).expect(200);
     let id = answer.header("x-request-id").to_owned();
-    rookery_tests::wait::until("both boxes have logged it", std::time::Duration::from_secs(10), || {
+    wait::until("both boxes have logged it", Duration::from_secs(10), || {
         let of = |name: &str| tree.command(&["logs", name]).well().out.contains(&id);
         (of("http-front") && of("get-worker")).then_some(())
     });

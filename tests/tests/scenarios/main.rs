@@ -2,12 +2,14 @@
 
 mod by_hand;
 mod crash;
+mod damage;
 mod first_comment;
 mod folders;
 mod hostile_clients;
 mod http_surface;
 mod ipfs_away;
 mod kill_any_box;
+mod servers;
 mod side_by_side;
 mod supervision;
 mod tap;
