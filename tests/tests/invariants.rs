@@ -220,18 +220,20 @@ fn assert_named_only_in(word: &str, allowed: &[&str]) {
 #[test]
 fn only_post_worker_opens_the_comment_store_for_writing() {
     let sources = sources::rust();
-    let places = lines_of_code(&sources)
-        .filter(|(source, _, _)| !matches!(source.of_crate(), "comment-store" | "post-worker" | "benches"));
-    let writes = |line: &str| {
-        line.contains("comment_store::Writer") || line.split_whitespace().any(|w| w.starts_with("Writer::open"))
-    };
-    assert_nowhere("only post-worker writes comments", places.filter(|(_, _, line)| writes(line)));
+    // Nobody else is built with the store: see the next test.
+    let readers = ["get-worker", "ipfs-shim", "sync-agent"];
+    let places = lines_of_code(&sources).filter(|(source, _, _)| readers.contains(&source.of_crate()));
+    assert_nowhere("only post-worker writes comments", places.filter(|(_, _, line)| names(line, "Writer")));
+}
+
+/// Whether a word stands in a line as a name of its own.
+fn names(line: &str, word: &str) -> bool {
+    line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|name| name == word)
 }
 
 #[test]
 fn only_the_boxes_that_read_comments_are_built_with_the_store() {
-    let may =
-        ["post-worker", "get-worker", "ipfs-shim", "sync-agent", "supervisor", "rookery-tests", "rookery-benches"];
+    let may = ["post-worker", "get-worker", "ipfs-shim", "sync-agent", "rookery-tests", "rookery-benches"];
     for package in METADATA.workspace_packages() {
         let uses = package.dependencies.iter().any(|dependency| dependency.name == "comment-store");
         assert!(!uses || may.contains(&package.name.as_str()), "{} asks a box for comments instead", package.name);
@@ -258,6 +260,29 @@ fn comment_store_knows_no_ipfs_and_ipfs_node_knows_no_comments() {
     );
 }
 
+// ---- 6: the supervisor asks nobody
+
+#[test]
+fn only_the_command_line_of_the_supervisor_asks_boxes() {
+    let words = ["Asker", "Threads", "Posts", "Blocks"];
+    let sources = sources::rust();
+    let inside =
+        |source: &Source| source.path.starts_with("supervisor/src/") && !source.path.starts_with("supervisor/src/cli");
+    let places = lines_of_code(&sources).filter(|(source, _, _)| inside(source));
+    let asks = |line: &str| words.iter().any(|word| names(line, word)) && !line.contains('"');
+    assert_nowhere("the supervising process asks nobody", places.filter(|(_, _, line)| asks(line)));
+}
+
+#[test]
+fn the_supervisor_is_built_without_what_parses_the_network() {
+    let crates = built_from("supervisor");
+    let parsers: Vec<_> = ["hyper", "heed", "comment-store", "unixfs", "libp2p"]
+        .into_iter()
+        .filter(|name| crates.iter().any(|used| used == name))
+        .collect();
+    assert!(parsers.is_empty(), "{parsers:?}");
+}
+
 // ---- 7: unsafe only where a system call or a C library forces it
 
 /// Every file that may hold `unsafe`, with what forces it.
@@ -277,8 +302,7 @@ const UNSAFE: [(&str, &str); 11] = [
 
 #[test]
 fn unsafe_stands_only_where_a_system_call_or_a_c_library_forces_it() {
-    let word = |line: &str| line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "unsafe");
-    assert_exactly_in("unsafe", &UNSAFE, |line| word(line) && !line.contains('"'));
+    assert_exactly_in("unsafe", &UNSAFE, |line| names(line, "unsafe") && !line.contains('"'));
 }
 
 /// Fails with every line that `is_so` of a file that is not listed, and with every listed file that has none.
