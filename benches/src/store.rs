@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use comment_store::{Incoming, Options, Reader, Writer};
+use comment_store::{Incoming, Options, Writer};
 use proto::{Topic, posts::Origin, record::Limits};
 
 use crate::{
@@ -89,7 +89,7 @@ fn pages(comments: &[Incoming]) -> f64 {
         batch.insert(comment).expect("it is new");
     }
     batch.commit().expect("the disk takes it");
-    let reader = Reader::open(folder.path(), &Options::default()).expect("the store is there");
+    let reader = writer.reader();
     let began = Instant::now();
     let mut bytes = 0;
     for comment in comments.iter().step_by(10) {
