@@ -8,7 +8,7 @@ use std::{
 
 use proto::config::Rookery;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, log};
 
 /// A socket's path may have 108 bytes; the longest name in the directory needs the rest.
 pub const RUNTIME_DIR_BYTES: usize = 80;
@@ -51,7 +51,8 @@ pub fn load(given: Option<&Path>) -> Result<Loaded, Failure> {
         Some(file) => (read(file)?, file.parent().map(Path::to_owned)),
         None => (Rookery::default(), None),
     };
-    let places = places(&all, base.as_deref(), &process_environment)?;
+    let places =
+        places(&all, base.as_deref(), &process_environment).map_err(|failure| failure.in_file(file.as_deref()))?;
     Ok(Loaded { file, all, places })
 }
 
@@ -75,7 +76,9 @@ pub fn find(given: Option<&Path>, environment: Environment<'_>) -> Option<PathBu
 /// Exit code 78, with the file, the line, what stood there and what was expected.
 pub fn read(file: &Path) -> Result<Rookery, Failure> {
     let text = fs::read_to_string(file).map_err(|cause| unreadable(file, cause))?;
-    Rookery::parse(&text).map_err(|e| Failure::config(format!("{}: {e}", file.display())))
+    let all = Rookery::parse(&text).map_err(|e| Failure::config(e.to_string()).in_file(Some(file)))?;
+    log::filter(&all.common.log).map_err(|failure| failure.in_file(Some(file)))?;
+    Ok(all)
 }
 
 fn unreadable(file: &Path, cause: io::Error) -> Failure {

@@ -1,6 +1,6 @@
 //! A failure ends the process, with an exit code that tells the supervisor whether a restart may help.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, path::Path};
 
 use proto::supervision::exit;
 
@@ -41,6 +41,15 @@ impl Failure {
     #[must_use]
     pub fn because(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.cause = Some(cause.into());
+        self
+    }
+
+    /// Says which file it is about, if there is one.
+    #[must_use]
+    pub fn in_file(mut self, file: Option<&Path>) -> Self {
+        if let Some(file) = file {
+            self.text = format!("{}: {}", file.display(), self.text);
+        }
         self
     }
 

@@ -22,15 +22,28 @@ pub enum Reader {
     Supervisor,
 }
 
+/// Reads what `[common] log` says.
+///
+/// # Errors
+///
+/// Exit code 78 when it is no filter.
+pub fn filter(text: &str) -> Result<EnvFilter, Failure> {
+    EnvFilter::try_new(text).map_err(|cause| {
+        Failure::config(format!(
+            "[common] log = \"{text}\": expected a level (error, warn, info, debug, trace) or a filter such as \
+             \"info,http_front=debug\""
+        ))
+        .because(cause)
+    })
+}
+
 /// Sets the process's log up.
 ///
 /// # Errors
 ///
 /// Exit code 78 when the filter is none.
-pub fn start(filter: &str, reader: Reader) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(filter).map_err(|cause| {
-        Failure::config(format!("[common] log = \"{filter}\": expected a level (error, warn, info, debug, trace) or a filter such as \"info,http_front=debug\"")).because(cause)
-    })?;
+pub fn start(text: &str, reader: Reader) -> Result<(), Failure> {
+    let filter = filter(text)?;
     if reader == Reader::Supervisor {
         never_wait_for_stderr();
     }

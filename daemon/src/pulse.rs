@@ -73,6 +73,11 @@ impl Pulse {
     /// Changes the state and says so at once.
     pub fn change(&self, state: BoxState) {
         self.told().state = state;
+        match state {
+            BoxState::Starting => {}
+            BoxState::Ready => tracing::info!("ready"),
+            BoxState::Draining => tracing::info!("draining"),
+        }
         self.send(None);
     }
 

@@ -62,33 +62,71 @@ impl Rookery {
     ///
     /// With the line, what stood there and what was expected.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let all: Self = toml::from_str(text).map_err(|e| ConfigError::Parse(e.to_string().trim_end().to_owned()))?;
+        let all: Self = toml::from_str(text).map_err(|e| ConfigError::Parse(in_plain_words(&e)))?;
         all.check()?;
         Ok(all)
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        let (soft, hard) = (self.ipfs.memory_soft_mib, self.ipfs.memory_hard_mib);
-        if let (Some(soft), Some(hard)) = (soft, hard)
-            && soft > hard
-        {
-            return Err(ConfigError::Value {
+        self.check_memory()?;
+        for (section, key, found, least, most, expected) in self.ranges() {
+            if !(least..=most).contains(&found) {
+                return Err(ConfigError::Value { section, key, found: found.to_string(), expected });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_memory(&self) -> Result<(), ConfigError> {
+        match (self.ipfs.memory_soft_mib, self.ipfs.memory_hard_mib) {
+            (Some(soft), Some(hard)) if soft > hard => Err(ConfigError::Value {
                 section: "ipfs",
                 key: "memory_soft_mib",
                 found: soft.to_string(),
                 expected: "at most memory_hard_mib",
-            });
-        }
-        match self.post_worker.comment_bytes {
-            64..=524_288 => Ok(()),
-            other => Err(ConfigError::Value {
-                section: "post-worker",
-                key: "comment_bytes",
-                found: other.to_string(),
-                expected: "64 to 524288",
             }),
+            _ => Ok(()),
         }
     }
+
+    /// Numbers that have to be within bounds, or the tree would be of no use.
+    fn ranges(&self) -> [Range; 13] {
+        const ANY: u64 = u64::MAX;
+        let (supervisor, front) = (&self.supervisor, &self.http_front);
+        [
+            (
+                "supervisor",
+                "heartbeat_wait_ms",
+                supervisor.heartbeat_wait_ms,
+                2_000,
+                ANY,
+                "at least 2000: a box beats about once a second",
+            ),
+            ("supervisor", "start_wait_ms", supervisor.start_wait_ms, 1_000, ANY, "at least 1000"),
+            ("supervisor", "deaths_limit", supervisor.deaths_limit.into(), 1, ANY, "at least 1"),
+            ("supervisor", "log_bytes", supervisor.log_bytes, 65_536, ANY, "at least 65536"),
+            ("supervisor", "log_files", supervisor.log_files.into(), 1, 1_000, "1 to 1000"),
+            ("supervisor", "memory_sample_ms", supervisor.memory_sample_ms, 10, ANY, "at least 10"),
+            ("http-front", "header_wait_ms", front.header_wait_ms, 1, ANY, "at least 1"),
+            ("http-front", "body_wait_ms", front.body_wait_ms, 1, ANY, "at least 1"),
+            ("http-front", "send_wait_ms", front.send_wait_ms, 1, ANY, "at least 1"),
+            ("http-front", "answer_wait_ms", front.answer_wait_ms, 1, ANY, "at least 1"),
+            ("http-front", "connections", front.connections.into(), 1, ANY, "at least 1"),
+            ("get-worker", "instances", self.get_worker.instances.get().into(), 1, 256, "1 to 256"),
+            ("post-worker", "comment_bytes", self.post_worker.comment_bytes.into(), 64, 524_288, "64 to 524288"),
+        ]
+    }
+}
+
+/// Section, key, what was found, the least and the most, and both in words.
+type Range = (&'static str, &'static str, u64, u64, u64, &'static str);
+
+/// What went wrong, in the words of whoever wrote the file.
+fn in_plain_words(error: &toml::de::Error) -> String {
+    let text = error.to_string();
+    text.trim_end()
+        .replace("invalid socket address syntax", "expected an address with a port, such as \"127.0.0.1:8780\"")
+        .replace("expected a nonzero u16", "expected 1 to 256")
 }
 
 macro_rules! section {
@@ -218,7 +256,7 @@ section! {
         /// Nothing more is written when the volume has less than this left.
         reserve_mib: u32 = 64,
         /// Superseded folders are kept so long, for those who were just told their CID.
-        folder_history_s: u32 = 900,
+        folder_history_s: u32 = 120,
     }
 }
 
@@ -262,7 +300,7 @@ section! {
         /// Where blocks are served to those who trust nobody. Port 0: any free one.
         gateway_listen: SocketAddr = loopback(8781),
         /// `repo/gc` runs by itself when more than this is stored; 0 for never.
-        storage_max_gib: u64 = 64,
+        storage_max_gib: u64 = 10,
         /// The origins beside the node's own whose pages may call the RPC.
         rpc_allow_origins: Vec<String> = Vec::new(),
     }
@@ -316,6 +354,18 @@ mod tests {
     fn an_unknown_section_is_an_error() {
         let error = Rookery::parse("[get_worker]\n").unwrap_err().to_string();
         assert!(error.contains("get_worker") && error.contains("get-worker"), "{error}");
+    }
+
+    #[test]
+    fn a_number_that_would_make_the_tree_useless_is_an_error() {
+        let error = Rookery::parse("[supervisor]\nheartbeat_wait_ms = 0\n").unwrap_err().to_string();
+        assert!(error.starts_with("[supervisor] heartbeat_wait_ms = 0: expected at least 2000"), "{error}");
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_told_what_one_looks_like() {
+        let error = Rookery::parse("[http-front]\nlisten = \"x\"\n").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("127.0.0.1:8780"), "{error}");
     }
 
     #[test]
