@@ -98,11 +98,11 @@ impl Rookery {
                 "supervisor",
                 "heartbeat_wait_ms",
                 supervisor.heartbeat_wait_ms,
-                2_000,
+                500,
                 ANY,
-                "at least 2000: a box beats about once a second",
+                "at least 500: a box beats about twice a second",
             ),
-            ("supervisor", "start_wait_ms", supervisor.start_wait_ms, 1_000, ANY, "at least 1000"),
+            ("supervisor", "start_wait_ms", supervisor.start_wait_ms, 100, ANY, "at least 100"),
             ("supervisor", "deaths_limit", supervisor.deaths_limit.into(), 1, ANY, "at least 1"),
             ("supervisor", "log_bytes", supervisor.log_bytes, 65_536, ANY, "at least 65536"),
             ("supervisor", "log_files", supervisor.log_files.into(), 1, 1_000, "1 to 1000"),
@@ -359,7 +359,7 @@ mod tests {
     #[test]
     fn a_number_that_would_make_the_tree_useless_is_an_error() {
         let error = Rookery::parse("[supervisor]\nheartbeat_wait_ms = 0\n").unwrap_err().to_string();
-        assert!(error.starts_with("[supervisor] heartbeat_wait_ms = 0: expected at least 2000"), "{error}");
+        assert!(error.starts_with("[supervisor] heartbeat_wait_ms = 0: expected at least 500"), "{error}");
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub fn banner(status: &Status) -> String {
         let (label, path) = match purpose.as_str() {
             "http" => ("comments", ""),
             "rpc" => ("IPFS RPC", "/api/v0/version"),
-            "gateway" => ("IPFS gateway", "/ipfs/"),
+            "gateway" => ("IPFS blocks", "/ipfs/<CID>?format=raw"),
             other => (other, ""),
         };
         let _ = writeln!(text, "  {:<14}http://{address}{path}", format!("{label}:"));
