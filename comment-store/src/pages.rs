@@ -15,6 +15,7 @@ use std::{
     fs::File,
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use crate::{StoreError, format::failed};
@@ -40,6 +41,8 @@ pub(crate) struct Pages {
     path: PathBuf,
     page_bytes: usize,
     file_bytes: u64,
+    /// What was read so far, which is what looking through a file costs.
+    read_bytes: AtomicU64,
 }
 
 /// What a meta page says.
@@ -73,20 +76,27 @@ pub(crate) enum Node<'p> {
 impl Pages {
     /// Opens the file and finds its meta pages.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        let file = File::open(path).map_err(|cause| failed("open", path, cause))?;
-        let file_bytes = file.metadata().map_err(|cause| failed("look at", path, cause))?.len();
-        let mut pages = Self { file, path: path.to_owned(), page_bytes: 4096, file_bytes };
+        let mut pages = Self::open_unseen(path)?;
         pages.page_bytes = pages.newest_meta()?.page_bytes;
         Ok(pages)
     }
 
     /// For a file whose meta pages are lost as well.
     pub(crate) fn open_damaged(path: &Path) -> Result<Self, StoreError> {
+        let mut pages = Self::open_unseen(path)?;
+        pages.page_bytes = pages.newest_meta().map_or(pages.page_bytes, |meta| meta.page_bytes);
+        Ok(pages)
+    }
+
+    fn open_unseen(path: &Path) -> Result<Self, StoreError> {
         let file = File::open(path).map_err(|cause| failed("open", path, cause))?;
         let file_bytes = file.metadata().map_err(|cause| failed("look at", path, cause))?.len();
-        let mut pages = Self { file, path: path.to_owned(), page_bytes: 4096, file_bytes };
-        pages.page_bytes = pages.newest_meta().map_or(4096, |meta| meta.page_bytes);
-        Ok(pages)
+        Ok(Self { file, path: path.to_owned(), page_bytes: 4096, file_bytes, read_bytes: AtomicU64::new(0) })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn read_bytes(&self) -> u64 {
+        self.read_bytes.load(Ordering::Relaxed)
     }
 
     /// How many pages the file has.
@@ -138,6 +148,15 @@ impl Pages {
         self.read(self.value_start(page)?, bytes)
     }
 
+    /// The first bytes of such a value; none when no value of that length begins in this page.
+    pub(crate) fn value_head(&self, page: u64, bytes: usize, head_bytes: usize) -> Option<Vec<u8>> {
+        let start = page.checked_mul(self.page_bytes as u64)?;
+        let mut found = Page { bytes: self.read(start, HEADER_BYTES + head_bytes)? };
+        let room = u64::from(found.u32(12)) * self.page_bytes as u64;
+        let begins = found.number() == page && found.flags() == OVERFLOW;
+        (begins && (HEADER_BYTES + bytes) as u64 <= room).then(|| found.bytes.split_off(HEADER_BYTES))
+    }
+
     fn value_start(&self, page: u64) -> Option<u64> {
         page.checked_mul(self.page_bytes as u64)?.checked_add(HEADER_BYTES as u64)
     }
@@ -155,6 +174,7 @@ impl Pages {
         }
         let mut read = vec![0; bytes];
         self.file.read_exact_at(&mut read, from).ok()?;
+        self.read_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         Some(read)
     }
 
@@ -209,9 +229,13 @@ impl Page {
         self.u16(10)
     }
 
-    /// Whether this is a leaf.
-    pub(crate) fn is_leaf(&self) -> bool {
+    fn is_leaf(&self) -> bool {
         self.flags() & LEAF != 0
+    }
+
+    /// Whether this is the leaf with this number. The inner pages of a large value have no header: they are any bytes.
+    pub(crate) fn is_leaf_of(&self, number: u64) -> bool {
+        self.number() == number && self.flags() == LEAF
     }
 
     /// Whether this is the page of a tree with this number, all of whose nodes can be read.

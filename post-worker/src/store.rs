@@ -1,6 +1,7 @@
 //! Opening the store, and the maintenance that the operator asks for: `post-worker store check|salvage`.
 
 use std::{
+    io::{self, IsTerminal as _},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -91,7 +92,8 @@ fn salvage(into: &Path, config: Option<&Path>) -> Result<(), Failure> {
         return Err(Failure::config(format!("{into} is not empty; name an empty or absent folder with --into")));
     }
     println!("Looking for comments in {}", dir.display());
-    let found = Salvage::search(&dir).map_err(unreadable)?;
+    let found = Salvage::search(&dir, |seen, all| progress("pages searched", seen, all)).map_err(unreadable)?;
+    println!("Found {} comments", found.count());
     let kept = write_all(&found, &mut Writer::open(into, &options).map_err(failure)?)?;
     let (dir, into) = (dir.display(), into.display());
     println!("{kept} of {} comments are in {into}.", found.count());
@@ -104,14 +106,25 @@ fn write_all(found: &Salvage, writer: &mut Writer) -> Result<usize, Failure> {
     let comments = found
         .comments()
         .filter_map(|(topic, blob)| Incoming::read(topic, Origin::Server, blob.into(), Limits::NONE).ok());
-    let (mut kept, mut waiting) = (0, Vec::with_capacity(GROUP));
+    let (mut kept, mut waiting, all) = (0, Vec::with_capacity(GROUP), found.count() as u64);
     for comment in comments {
         waiting.push(comment);
         if waiting.len() == GROUP {
             kept += write_group(writer, &mut waiting)?;
+            progress("comments written", kept as u64, all);
         }
     }
-    Ok(kept + write_group(writer, &mut waiting)?)
+    kept += write_group(writer, &mut waiting)?;
+    progress("comments written", all, all);
+    Ok(kept)
+}
+
+/// Tells somebody who waits how far it is, in a line that the next one replaces; the last one stays.
+fn progress(what: &str, done: u64, all: u64) {
+    if io::stderr().is_terminal() {
+        let end = if done == all { '\n' } else { '\r' };
+        eprint!("  {done} of {all} {what}, {} %  {end}", done * 100 / all.max(1));
+    }
 }
 
 fn write_group(writer: &mut Writer, waiting: &mut Vec<Incoming>) -> Result<usize, Failure> {

@@ -224,7 +224,7 @@ fn a_check_finds_an_index_that_lost_a_row() {
 }
 
 fn found(dir: &Path) -> Vec<(Topic, Vec<u8>)> {
-    Salvage::search(dir).unwrap().comments().collect()
+    Salvage::search(dir, |_, _| ()).unwrap().comments().collect()
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod converge;
 mod damage;
+mod decoys;
 mod history;
 mod keeping;
 
