@@ -1,7 +1,6 @@
 //! The shapes of an answer, and the headers that every answer has.
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::{
     HeaderMap, Response, StatusCode,
     header::{
@@ -12,10 +11,10 @@ use hyper::{
 };
 use proto::RequestId;
 
-use crate::{etag, problem::Problem};
+use crate::{etag, problem::Problem, sending::Body};
 
-/// What a visitor gets. Whole in memory: what streams will be another body.
-pub(crate) type Answer = Response<Full<Bytes>>;
+/// What a visitor gets.
+pub(crate) type Answer = Response<Body>;
 /// An answer, or why not.
 pub(crate) type Answered = Result<Answer, Problem>;
 
@@ -37,7 +36,7 @@ const ECHO_BYTES: usize = 1_024;
 
 /// An answer with a body.
 pub(crate) fn ok(kind: HeaderValue, caching: HeaderValue, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Full::new(body.into()));
+    let mut answer = Response::new(Body::whole(body));
     // Room for all headers at once, those of `adorn` included.
     *answer.headers_mut() = HeaderMap::with_capacity(16);
     answer.headers_mut().insert(CONTENT_TYPE, kind);
@@ -50,7 +49,7 @@ pub(crate) fn tagged(asked: &HeaderMap, tag: HeaderValue, whole: Answer) -> Answ
     let mut answer = whole;
     if etag::is_known(asked, &tag) {
         *answer.status_mut() = StatusCode::NOT_MODIFIED;
-        *answer.body_mut() = Full::default();
+        *answer.body_mut() = Body::empty();
         answer.headers_mut().remove(CONTENT_TYPE);
     }
     answer.headers_mut().insert(ETAG, tag);
@@ -59,7 +58,7 @@ pub(crate) fn tagged(asked: &HeaderMap, tag: HeaderValue, whole: Answer) -> Answ
 
 /// What a browser asks before it lets a script of another origin ask: yes.
 pub(crate) fn preflight(asked: &HeaderMap) -> Answer {
-    let mut answer = Response::new(Full::default());
+    let mut answer = Response::new(Body::empty());
     *answer.status_mut() = StatusCode::NO_CONTENT;
     let headers = answer.headers_mut();
     headers.insert(ALLOW, METHODS);

@@ -14,14 +14,17 @@ use proto::{
 use serde::Serialize;
 
 use crate::{
-    accept::{self, Form},
     answer::{self, Answer, Answered, IMMUTABLE, JSON, REVALIDATE, TEXT},
-    body, etag,
+    connection::link::Link,
+    etag,
     front::{Front, Visit, settle},
-    link::Link,
     problem::Problem,
-    query::PageQuery,
-    sides::{ReadSide, WriteSide},
+    request::{
+        accept::{self, Form},
+        body,
+        query::PageQuery,
+    },
+    sides::{Side as _, Sides},
 };
 
 const READERS: &str = "get-worker";
@@ -36,7 +39,7 @@ struct ReceiptJson {
     epoch: Epoch,
 }
 
-impl<R: ReadSide, W: WriteSide> Front<R, W> {
+impl<S: Sides> Front<S> {
     /// `GET /`: the CID of all comments of all topics.
     pub(crate) async fn root(&self, visit: &Visit) -> Answered {
         let reply = self.reads.ask(FindRoot {}, visit.id, self.limits.answer_wait).await;

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use daemon::board::BoardReader;
 use hyper::{
     HeaderMap, Method, Request,
     body::{Body as _, Incoming},
@@ -12,24 +13,26 @@ use tokio::time::Instant;
 
 use crate::{
     answer::{self, Answer, Answered},
-    body::BodyLimits,
-    link::Link,
+    connection::link::Link,
+    health::tree::Tree,
     measures::Measures,
     problem::Problem,
+    request::body::BodyLimits,
     routes::Route,
     seldom::Seldom,
-    sides::{ReadSide, WriteSide},
-    tree::Tree,
+    sides::Sides,
 };
 
 /// What the route of a request is called that has none.
 const NOWHERE: &str = "none";
 
 /// All that requests share.
-#[derive(Debug)]
-pub(crate) struct Front<R, W> {
-    pub(crate) reads: R,
-    pub(crate) writes: W,
+pub(crate) struct Front<S: Sides> {
+    pub(crate) reads: S::Reads,
+    pub(crate) writes: S::Writes,
+    pub(crate) blocks: S::Blocks,
+    /// By which everything kept is seen to be old.
+    pub(crate) board: BoardReader,
     pub(crate) tree: Tree,
     pub(crate) measures: Measures,
     pub(crate) limits: Limits,
@@ -53,7 +56,7 @@ pub(crate) struct Visit {
     pub(crate) headers: HeaderMap,
 }
 
-impl<R: ReadSide, W: WriteSide> Front<R, W> {
+impl<S: Sides> Front<S> {
     /// Answers a request that came over `link`.
     pub(crate) async fn visit(self: Arc<Self>, link: Arc<Link>, request: Request<Incoming>) -> Answer {
         let began = Instant::now();

@@ -4,13 +4,14 @@
 
 use bytes::Bytes;
 use daemon::bus::AskError;
-use http_body_util::Full;
 use hyper::{
     Method, Response, StatusCode,
     header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
 };
 use proto::{RequestId, posts::PostError, threads::ReadError};
 use serde::Serialize;
+
+use crate::sending::Body;
 
 /// At most so many characters of what was typed are repeated.
 const SHOWN: usize = 200;
@@ -175,8 +176,8 @@ impl Problem {
     }
 
     /// The answer, but for the headers that every answer has.
-    pub(crate) fn answer(&self, request: RequestId) -> Response<Full<Bytes>> {
-        let mut response = Response::new(Full::new(self.json(request)));
+    pub(crate) fn answer(&self, request: RequestId) -> Response<Body> {
+        let mut response = Response::new(Body::whole(self.json(request)));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

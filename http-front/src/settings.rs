@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use proto::config::{HttpFront, Rookery};
 
-use crate::{body::BodyLimits, door::Manners, front::Limits, patience::Waits};
+use crate::{
+    connection::{door::Manners, patience::Waits},
+    front::Limits,
+    request::body::BodyLimits,
+};
 
 /// The supervisor kills who takes longer than it allows: we want to be gone before that.
 const MARGIN: Duration = Duration::from_millis(500);

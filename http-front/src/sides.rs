@@ -1,11 +1,11 @@
-//! Whom the front asks: the reading side (`get-worker`) and the writing side (`post-worker`).
+//! Whom the front asks: the reading side (`get-worker`), the writing side (`post-worker`), the IPFS side (`ipfs-shim`).
 //!
 //! Behind a trait, so that the front can be tried without a bus.
 
 use std::{future::Future, time::Duration};
 
 use daemon::bus::{AskError, Asker};
-use proto::{Interface, Posts, Question, RequestId, Threads};
+use proto::{Blocks, Interface, Posts, Question, RequestId, Threads};
 
 /// Somebody who answers the questions of `I`.
 pub(crate) trait Side<I: Interface>: Send + Sync + 'static {
@@ -36,10 +36,22 @@ impl<I: Interface> Side<I> for Asker<I> {
     }
 }
 
-/// The reading side.
-pub(crate) trait ReadSide: Side<Threads> {}
-impl<T: Side<Threads>> ReadSide for T {}
+/// All whom the front asks.
+pub(crate) trait Sides: Send + Sync + 'static {
+    /// The reading side.
+    type Reads: Side<Threads>;
+    /// The writing side.
+    type Writes: Side<Posts>;
+    /// The IPFS side.
+    type Blocks: Side<Blocks>;
+}
 
-/// The writing side.
-pub(crate) trait WriteSide: Side<Posts> {}
-impl<T: Side<Posts>> WriteSide for T {}
+/// The boxes of the tree, over the bus.
+#[derive(Debug)]
+pub(crate) struct Bus;
+
+impl Sides for Bus {
+    type Reads = Asker<Threads>;
+    type Writes = Asker<Posts>;
+    type Blocks = Asker<Blocks>;
+}

@@ -1,6 +1,7 @@
-//! Stand-ins for `get-worker` and `post-worker`. Questions and replies pass through the bus's encoding, as in life.
+//! Stand-ins for `get-worker`, `post-worker` and `ipfs-shim`. Questions and replies pass through the bus's encoding, as in life.
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
@@ -12,6 +13,7 @@ use bytes::Bytes;
 use daemon::bus::AskError;
 use proto::{
     Answer, AnsweredBy, AnyId, Asked, Cid, CommentId, Epoch, Interface, LegacyId, Question, RequestId, Seq, Topic,
+    blocks::{BlockBytes, BlockError, DaemonState, FindDaemon, GetBlock, PinRoot, PutBlocks, UnpinRoot},
     interface::{decode, encode},
     posts::{Kept, PostComment, PostComments, PostError, Receipt, Receipts},
     threads::{
@@ -133,15 +135,15 @@ impl Answer<ReadChanges> for Reads {
 
 /// Questions that the front does not ask.
 macro_rules! never_asked {
-    ($($question:ident -> $reply:ty;)+) => { $(
-        impl Answer<$question> for Reads {
+    ($whom:ident, $error:expr => $($question:ident -> $reply:ty;)+) => { $(
+        impl Answer<$question> for $whom {
             async fn answer(&self, _: $question, _: Asked) -> $reply {
-                Err(ReadError::Store("the front should not have asked".to_owned()))
+                Err($error("the front should not have asked".to_owned()))
             }
         }
     )+ };
 }
-never_asked! {
+never_asked! { Reads, ReadError::Store =>
     CountComments -> Result<Vec<u64>, ReadError>;
     ListTopics -> Result<TopicList, ReadError>;
     ReadFolder -> Result<FolderFiles, ReadError>;
@@ -176,4 +178,24 @@ impl Answer<PostComments> for Writes {
     async fn answer(&self, _: PostComments, _: Asked) -> Result<Receipts, PostError> {
         Err(PostError::Store("the front should not have asked".to_owned()))
     }
+}
+
+/// Blocks in memory.
+#[derive(Default)]
+pub(super) struct Shelf {
+    pub(super) blocks: Mutex<HashMap<Cid, Bytes>>,
+}
+
+impl Answer<GetBlock> for Shelf {
+    async fn answer(&self, question: GetBlock, _: Asked) -> Result<BlockBytes, BlockError> {
+        let found = self.blocks.lock().unwrap().get(&question.cid).cloned();
+        found.map(|bytes| BlockBytes { bytes }).ok_or(BlockError::NotFound)
+    }
+}
+
+never_asked! { Shelf, BlockError::Refused =>
+    PutBlocks -> Result<(), BlockError>;
+    PinRoot -> Result<(), BlockError>;
+    UnpinRoot -> Result<(), BlockError>;
+    FindDaemon -> Result<DaemonState, BlockError>;
 }

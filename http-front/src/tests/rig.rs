@@ -3,23 +3,36 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use daemon::{
+    board::{BoardReader, BoardWriter},
     pulse::Pulse,
     stop::{self, StopSender},
 };
 use proto::config::Rookery;
+use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use super::{
-    boxes::{Reads, Stand, Writes},
+    boxes::{Reads, Shelf, Stand, Writes},
     client::{Body, Client, Reply, SOON},
 };
-use crate::{door::Door, front::Front, measures::Measures, settings, tree::Tree};
+use crate::{connection::door::Door, front::Front, health::tree::Tree, measures::Measures, settings, sides::Sides};
+
+/// The stand-ins, as the front sees them.
+struct StandIns;
+
+impl Sides for StandIns {
+    type Reads = Arc<Stand<Reads>>;
+    type Writes = Arc<Stand<Writes>>;
+    type Blocks = Arc<Stand<Shelf>>;
+}
 
 /// A running front.
 pub(super) struct Rig {
     pub(super) address: SocketAddr,
     pub(super) reads: Arc<Stand<Reads>>,
     pub(super) writes: Arc<Stand<Writes>>,
+    pub(super) board: BoardWriter,
+    _runtime_dir: TempDir,
     measures: Measures,
     pub(super) stop: StopSender,
     door: JoinHandle<()>,
@@ -36,9 +49,13 @@ impl Rig {
         change(&mut all);
         let (reads, writes) = (Stand::new(reads), Stand::new(Writes::default()));
         let measures = Measures::default();
-        let front = Front {
+        let runtime_dir = tempfile::tempdir().unwrap();
+        let board = BoardWriter::open(runtime_dir.path()).unwrap();
+        let front = Front::<StandIns> {
             reads: Arc::clone(&reads),
             writes: Arc::clone(&writes),
+            blocks: Stand::new(Shelf::default()),
+            board: BoardReader::open(runtime_dir.path()).unwrap(),
             tree: Tree::new("/nonexistent/status.sock".into(), "http-front.0".to_owned(), String::new),
             measures: measures.clone(),
             limits: settings::limits(&all.http_front, &all),
@@ -48,7 +65,16 @@ impl Rig {
         let (sender, stop) = stop::channel();
         let manners = settings::manners(&all.http_front, &all);
         let door = Door::new(listener, Arc::new(front), manners, stop, Pulse::new(None));
-        Self { address, reads, writes, measures, stop: sender, door: tokio::spawn(door.keep_open()) }
+        Self {
+            address,
+            reads,
+            writes,
+            board,
+            _runtime_dir: runtime_dir,
+            measures,
+            stop: sender,
+            door: tokio::spawn(door.keep_open()),
+        }
     }
 
     pub(super) async fn connect(&self) -> Client {

@@ -7,7 +7,7 @@ use std::{io, path::PathBuf, time::Duration};
 use proto::supervision::Status;
 use tokio::{io::AsyncReadExt as _, net::UnixStream};
 
-use crate::exposition::Exposition;
+use super::exposition::Exposition;
 
 /// The supervisor answers at once or not at all.
 const WAIT: Duration = Duration::from_secs(1);

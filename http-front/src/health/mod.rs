@@ -1,14 +1,16 @@
 //! How the server is: for operators, probes and monitors.
 
+pub(crate) mod exposition;
+pub(crate) mod tree;
+
 use hyper::header::HeaderValue;
 use serde::Serialize;
 
 use crate::{
     answer::{self, Answer, Answered, JSON, TEXT},
-    exposition,
     front::Front,
     problem::Problem,
-    sides::{ReadSide, WriteSide},
+    sides::{Side as _, Sides},
 };
 
 const NEVER_KEEP: HeaderValue = HeaderValue::from_static("no-store");
@@ -19,7 +21,7 @@ struct Version {
     version: &'static str,
 }
 
-impl<R: ReadSide, W: WriteSide> Front<R, W> {
+impl<S: Sides> Front<S> {
     /// `GET /health/live`: who answers lives.
     pub(crate) fn live(&self) -> Answer {
         answer::ok(TEXT, NEVER_KEEP, "live\n")

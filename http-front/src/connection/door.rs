@@ -2,7 +2,7 @@
 //!
 //! Its loop is the front's heartbeat: a front that takes nobody in is hung, whatever else it does.
 
-use std::{io, pin::pin, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use daemon::{pulse::Pulse, stop::Stop};
 use hyper::{server::conn::http1, service::service_fn};
@@ -13,13 +13,11 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
-use crate::{
-    front::Front,
+use super::{
     link::Link,
     patience::{Patient, Waits},
-    seldom::Seldom,
-    sides::{ReadSide, WriteSide},
 };
+use crate::{front::Front, seldom::Seldom, sides::Sides};
 
 /// Twice as often as the supervisor wants to hear from us.
 const BEAT_EVERY: Duration = Duration::from_millis(500);
@@ -40,23 +38,17 @@ pub(crate) struct Manners {
 }
 
 /// Where visitors come in.
-pub(crate) struct Door<R, W> {
+pub(crate) struct Door<S: Sides> {
     listener: TcpListener,
-    front: Arc<Front<R, W>>,
+    front: Arc<Front<S>>,
     manners: Manners,
     slots: Arc<Semaphore>,
     stop: Stop,
     pulse: Pulse,
 }
 
-impl<R: ReadSide, W: WriteSide> Door<R, W> {
-    pub(crate) fn new(
-        listener: TcpListener,
-        front: Arc<Front<R, W>>,
-        manners: Manners,
-        stop: Stop,
-        pulse: Pulse,
-    ) -> Self {
+impl<S: Sides> Door<S> {
+    pub(crate) fn new(listener: TcpListener, front: Arc<Front<S>>, manners: Manners, stop: Stop, pulse: Pulse) -> Self {
         let slots = Arc::new(Semaphore::new(manners.connections as usize));
         Self { listener, front, manners, slots, stop, pulse }
     }
@@ -77,7 +69,7 @@ impl<R: ReadSide, W: WriteSide> Door<R, W> {
                     self.tell_if_full();
                 }
                 taken = self.take_in(not_before) => match taken {
-                    Ok((stream, slot)) => self.attend(stream, slot),
+                    Ok((stream, peer, slot)) => self.attend(stream, peer, slot),
                     Err(error) => not_before = Instant::now() + pause_after(&error),
                 },
             }
@@ -86,13 +78,13 @@ impl<R: ReadSide, W: WriteSide> Door<R, W> {
     }
 
     /// The next visitor, once there is room.
-    async fn take_in(&self, not_before: Instant) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    async fn take_in(&self, not_before: Instant) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
         if not_before > Instant::now() {
             sleep_until(not_before).await;
         }
         let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(io::Error::other)?;
-        let (stream, _) = self.listener.accept().await?;
-        Ok((stream, slot))
+        let (stream, peer) = self.listener.accept().await?;
+        Ok((stream, peer, slot))
     }
 
     fn tell_if_full(&self) {
@@ -105,8 +97,8 @@ impl<R: ReadSide, W: WriteSide> Door<R, W> {
         }
     }
 
-    fn attend(&self, stream: TcpStream, slot: OwnedSemaphorePermit) {
-        let visit = attend(stream, Arc::clone(&self.front), self.manners.waits, self.stop.clone());
+    fn attend(&self, stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit) {
+        let visit = attend(stream, peer, Arc::clone(&self.front), self.manners.waits, self.stop.clone());
         tokio::spawn(async move {
             visit.await;
             drop(slot);
@@ -150,11 +142,11 @@ fn pause_after(error: &io::Error) -> Duration {
 }
 
 /// One connection, from its first byte to its last.
-async fn attend<R: ReadSide, W: WriteSide>(stream: TcpStream, front: Arc<Front<R, W>>, waits: Waits, stop: Stop) {
+async fn attend<S: Sides>(stream: TcpStream, peer: SocketAddr, front: Arc<Front<S>>, waits: Waits, stop: Stop) {
     let _connected = front.measures.connected();
     // An answer is written at once and whole: there is nothing to wait for and gather.
     let _ = stream.set_nodelay(true);
-    let link = Link::new();
+    let link = Link::new(peer);
     let patient = Patient::new(stream, Arc::clone(&link), waits, front.measures.traffic());
     let service = service_fn(move |request| {
         let answer = Arc::clone(&front).visit(Arc::clone(&link), request);

@@ -1,8 +1,11 @@
-//! What a connection's two halves tell each other: [`crate::patience`], which sees bytes, and the front, which sees requests.
+//! What a connection's two halves tell each other: [`crate::connection::patience`], which sees bytes, and the front, which sees requests.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU8, Ordering::Relaxed},
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU8, Ordering::Relaxed},
+    },
 };
 
 /// How far the request is that a connection is busy with.
@@ -28,13 +31,20 @@ impl Stage {
 /// Shared by the two halves. They run in one task, one after the other: the atomics only make it `Sync`.
 #[derive(Debug)]
 pub(crate) struct Link {
+    /// Who is at the other end: the client, or a reverse proxy.
+    peer: SocketAddr,
     stage: AtomicU8,
     linger: AtomicBool,
 }
 
 impl Link {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { stage: AtomicU8::new(Stage::Fresh as u8), linger: AtomicBool::new(false) })
+    pub(crate) fn new(peer: SocketAddr) -> Arc<Self> {
+        Arc::new(Self { peer, stage: AtomicU8::new(Stage::Fresh as u8), linger: AtomicBool::new(false) })
+    }
+
+    /// Who is at the other end.
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.peer
     }
 
     pub(crate) fn stage(&self) -> Stage {

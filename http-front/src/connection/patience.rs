@@ -25,12 +25,11 @@ use tokio::{
     time::{Instant, Sleep},
 };
 
-use crate::{
+use super::{
     link::{Link, Stage},
-    measures::Traffic,
-    problem::Problem,
     refusal,
 };
+use crate::{measures::Traffic, problem::Problem};
 
 /// How long a client that was refused may go on sending before it is cut off.
 const LINGER: Duration = Duration::from_secs(1);

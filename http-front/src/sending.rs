@@ -1,0 +1,66 @@
+//! What an answer sends: bytes that are all there, or a stream of pieces.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+
+/// The body of an answer.
+pub(crate) enum Body {
+    /// All there.
+    Whole(Full<Bytes>),
+    /// Made while it is sent.
+    Streamed(Pin<Box<dyn HttpBody<Data = Bytes, Error = Cut> + Send>>),
+}
+
+/// Why a stream ended before its end: its connection is cut, so that the client knows.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Cut(pub(crate) String);
+
+impl Body {
+    /// Nothing.
+    pub(crate) fn empty() -> Self {
+        Self::Whole(Full::default())
+    }
+
+    /// These bytes.
+    pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
+        Self::Whole(Full::new(bytes.into()))
+    }
+
+    /// Whatever this makes.
+    pub(crate) fn streamed(source: impl HttpBody<Data = Bytes, Error = Cut> + Send + 'static) -> Self {
+        Self::Streamed(Box::pin(source))
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        match self.get_mut() {
+            Self::Whole(whole) => Pin::new(whole).poll_frame(cx).map_err(|never| match never {}),
+            Self::Streamed(source) => source.as_mut().poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(whole) => whole.is_end_stream(),
+            Self::Streamed(source) => source.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(whole) => whole.size_hint(),
+            Self::Streamed(source) => source.size_hint(),
+        }
+    }
+}
