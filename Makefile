@@ -1,11 +1,12 @@
-# Rookery. Needs a Rust toolchain and a C compiler; Go, if it is there, builds the real IPFS daemon to compare with.
+# Rookery. Needs a Rust toolchain and a C compiler; Go, if it is there, builds the real IPFS daemon to
+# compare with; node, npm and chromium, if they are there, show the site to a real browser.
 #
 #   make up       build, and run the whole tree until Ctrl-C (CONFIG=file for another configuration)
 #   make test     everything that proves something, with a line at the end that says how much
 #   make soak     the long runs: millions of messages, a thousand kills
 #   make bench    measure, beside what; writes benches/RESULTS.md
 #   make fmt lint format; complain
-#   make peers    build the real IPFS daemon into target/peers
+#   make peers    put the real IPFS daemon, and what drives a browser, into target/peers
 
 CARGO = cargo
 CONFIG =
@@ -41,8 +42,9 @@ lint:
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --workspace --all-targets $(LEAK) -- -D warnings
 
-# Pinned byte for byte by go.sum. Remove target/peers to build it again.
+# Pinned byte for byte by go.sum and package-lock.json. Remove target/peers to build it again.
 peers:
+	@tests/browser/install
 	@if [ -x target/peers/ipfs ]; then :; \
 	elif command -v go > /dev/null; then \
 		echo "building Kubo, the IPFS daemon to compare with"; \
