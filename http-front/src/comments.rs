@@ -25,6 +25,7 @@ use crate::{
         query::PageQuery,
     },
     sides::{Side as _, Sides},
+    site::Place,
 };
 
 const READERS: &str = "get-worker";
@@ -40,8 +41,11 @@ struct ReceiptJson {
 }
 
 impl<S: Sides> Front<S> {
-    /// `GET /`: the CID of all comments of all topics.
+    /// `GET /`: the site for people, the CID of all comments of all topics for everybody else.
     pub(crate) async fn root(&self, visit: &Visit) -> Answered {
+        if accept::prefers_html(&visit.headers) {
+            return Ok(Place::index().answer(&visit.headers));
+        }
         let reply = self.reads.ask(FindRoot {}, visit.id, self.limits.answer_wait).await;
         Ok(cid_line(&visit.headers, settle(reply, READERS)?))
     }

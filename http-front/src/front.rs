@@ -21,6 +21,7 @@ use crate::{
     routes::Route,
     seldom::Seldom,
     sides::Sides,
+    site::Place,
 };
 
 /// What the route of a request is called that has none.
@@ -66,7 +67,7 @@ impl<S: Sides> Front<S> {
         link.set_linger(!body.is_end_stream());
         let route = Route::find(visit.uri.path());
         let name = route.as_ref().map_or(NOWHERE, Route::name);
-        let varies = matches!(route, Ok(Route::Topic(_)));
+        let varies = matches!(route, Ok(Route::Root | Route::Topic(_)));
         let mut answer = match self.dispatch(route, &visit, body, &link).await {
             Ok(answer) => answer,
             Err(problem) => problem.answer(visit.id),
@@ -94,6 +95,9 @@ impl<S: Sides> Front<S> {
             Route::Topic(topic) => self.thread(topic, visit).await,
             Route::Comment(topic, id) => self.comment(topic, id, visit).await,
             Route::Root => self.root(visit).await,
+            Route::Site(place) => Ok(place.answer(&visit.headers)),
+            Route::Frame => Ok(Place::frame().answer(&visit.headers)),
+            Route::FrameScript => Ok(Place::script().answer(&visit.headers)),
             Route::Changes => self.changes(visit).await,
             Route::Live => Ok(self.live()),
             Route::Ready => self.ready(),

@@ -9,7 +9,9 @@ mod connection;
 mod etag;
 mod front;
 mod health;
+mod html;
 mod measures;
+mod origin;
 mod problem;
 mod request;
 mod routes;
@@ -17,6 +19,7 @@ mod seldom;
 mod sending;
 mod settings;
 mod sides;
+mod site;
 #[cfg(test)]
 mod tests;
 

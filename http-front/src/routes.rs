@@ -5,7 +5,7 @@
 use hyper::Method;
 use proto::{AnyId, Topic};
 
-use crate::problem::Problem;
+use crate::{problem::Problem, site::Place};
 
 /// A path that exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,12 @@ pub(crate) enum Route {
     Metrics,
     /// Which build this is.
     Version,
+    /// A file of the site.
+    Site(Place),
+    /// The site in a frame.
+    Frame,
+    /// What puts the frame under an article.
+    FrameScript,
 }
 
 /// Every path, with what it is: what a lost visitor is told.
@@ -38,7 +44,13 @@ pub(crate) const SURFACE: &[(&str, &str)] = &[
     ("/health/ready", "whether comments can be read and written"),
     ("/metrics", "OpenMetrics"),
     ("/version", "which build this is"),
+    ("/site/<name>", "a file of the site"),
+    ("/embed", "the site in a frame, for the pages of others"),
+    ("/embed.js", "the script that puts the frame there"),
 ];
+
+/// What the files of the site are below.
+const SITE: &str = "/site/";
 
 impl Route {
     /// Reads a path.
@@ -54,8 +66,16 @@ impl Route {
             "/health/ready" => Ok(Self::Ready),
             "/metrics" => Ok(Self::Metrics),
             "/version" => Ok(Self::Version),
+            "/embed" => Ok(Self::Frame),
+            "/embed.js" => Ok(Self::FrameScript),
+            _ if path.starts_with(SITE) => Self::below_the_site(path),
             _ => Self::below_a_topic(path),
         }
+    }
+
+    fn below_the_site(path: &str) -> Result<Self, Problem> {
+        let name = path.strip_prefix(SITE).and_then(Place::find);
+        name.map(Self::Site).ok_or_else(|| no_such_path(path))
     }
 
     fn below_a_topic(path: &str) -> Result<Self, Problem> {
@@ -78,6 +98,9 @@ impl Route {
             Self::Ready => "health_ready",
             Self::Metrics => "metrics",
             Self::Version => "version",
+            Self::Site(_) => "site",
+            Self::Frame => "embed",
+            Self::FrameScript => "embed_js",
         }
     }
 
@@ -100,6 +123,9 @@ impl Route {
             Self::Ready => "/health/ready",
             Self::Metrics => "/metrics",
             Self::Version => "/version",
+            Self::Site(_) => "/site/<name>",
+            Self::Frame => "/embed",
+            Self::FrameScript => "/embed.js",
         }
     }
 
@@ -145,7 +171,7 @@ mod tests {
     fn every_path_of_the_surface_is_found() {
         let id = proto::CommentId::of(b"x").to_string();
         for (pattern, _) in SURFACE {
-            let path = pattern.replace("<topic>", HEX).replace("<id>", &id);
+            let path = pattern.replace("<topic>", HEX).replace("<id>", &id).replace("<name>", "index.html");
             assert_eq!(Route::find(&path).unwrap().pattern(), *pattern);
         }
     }

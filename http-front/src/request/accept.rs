@@ -32,6 +32,14 @@ pub(crate) fn choose(headers: &HeaderMap) -> Form {
     }
 }
 
+/// Whether a page for people is liked better than a line of text, as browsers like it that open an address.
+pub(crate) fn prefers_html(headers: &HeaderMap) -> bool {
+    let lines: Vec<_> = headers.get_all(ACCEPT).iter().map(HeaderValue::as_bytes).collect();
+    let accept = String::from_utf8_lossy(&lines.join(&b',')).into_owned();
+    let ranges: Vec<Range<'_>> = accept.split(',').filter_map(Range::parse).collect();
+    liking(&ranges, "text", "html") > liking(&ranges, "text", "plain")
+}
+
 fn weigh(accept: &str) -> Form {
     let ranges: Vec<Range<'_>> = accept.split(',').filter_map(Range::parse).collect();
     let (text, json) = (liking(&ranges, "text", "plain"), liking(&ranges, "application", "json"));
@@ -130,6 +138,25 @@ mod tests {
         assert_eq!(choose(&HeaderMap::new()), Text);
         assert_eq!(choose(&asking(&[b"\xff\xfe/\x80"])), Text);
         assert_eq!(choose(&asking(&[b"text/plain;q=0.1", b"application/json"])), Json);
+    }
+
+    #[test]
+    fn only_who_asks_for_a_page_gets_one() {
+        let rows = [
+            // As browsers send it for a page, and as programs ask for anything.
+            ("text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8", true),
+            ("text/html", true),
+            ("*/*", false),
+            ("", false),
+            ("text/*", false),
+            ("text/plain, text/html;q=0.9", false),
+            ("text/html;q=0", false),
+            ("application/json", false),
+        ];
+        for (accept, html) in rows {
+            assert_eq!(prefers_html(&asking(&[accept.as_bytes()])), html, "{accept}");
+        }
+        assert!(!prefers_html(&HeaderMap::new()));
     }
 
     proptest::proptest! {
