@@ -5,10 +5,11 @@
 //!
 //! An interface's endpoint is a socket in the runtime directory, named `<interface>.<instance>.sock`; a version above 1
 //! has an endpoint of its own, `<interface>@<version>.<instance>.sock`, so that old and new boxes serve side by side.
+//! Hints have endpoints of the same kind, named `<hint>.<instance>.hint`: who tells them binds, who hears them connects.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ids::RequestId, interface::Interface};
+use crate::{hints::Hint, ids::RequestId, interface::Interface};
 
 /// The most bytes of a body.
 pub const BODY_BYTES: usize = 1024 * 1024;
@@ -34,6 +35,8 @@ pub enum Kind {
     Pong,
     /// I am about to end: ask me nothing more. What is open will still be answered.
     Leaving,
+    /// A hint for whoever listens; the body is the hint. Nobody answers, and it may be lost.
+    Tell,
 }
 
 /// The first frame.
@@ -90,24 +93,44 @@ impl Header {
 /// The name of the socket file on which an instance answers an interface.
 #[must_use]
 pub fn socket_name<I: Interface>(instance: u16) -> String {
-    match I::VERSION {
-        1 => format!("{}.{instance}.sock", I::NAME),
-        version => format!("{}@{version}.{instance}.sock", I::NAME),
-    }
+    endpoint(I::NAME, I::VERSION, instance, "sock")
 }
 
 /// Reads the instance out of a socket file's name, if it is one of `I`.
 #[must_use]
 pub fn instance_of_socket<I: Interface>(file_name: &str) -> Option<u16> {
+    instance_of(file_name, socket_name::<I>)
+}
+
+/// The name of the socket file on which an instance tells hints.
+#[must_use]
+pub fn hint_socket_name<H: Hint>(instance: u16) -> String {
+    endpoint(H::NAME, H::VERSION, instance, "hint")
+}
+
+/// Reads the instance out of a socket file's name, if hints `H` are told there.
+#[must_use]
+pub fn instance_of_hint_socket<H: Hint>(file_name: &str) -> Option<u16> {
+    instance_of(file_name, hint_socket_name::<H>)
+}
+
+fn endpoint(name: &str, version: u16, instance: u16, suffix: &str) -> String {
+    match version {
+        1 => format!("{name}.{instance}.{suffix}"),
+        version => format!("{name}@{version}.{instance}.{suffix}"),
+    }
+}
+
+fn instance_of(file_name: &str, name_of: fn(u16) -> String) -> Option<u16> {
     let (_, rest) = file_name.split_once('.')?;
-    let instance = rest.strip_suffix(".sock")?.parse().ok()?;
-    (socket_name::<I>(instance) == file_name).then_some(instance)
+    let instance = rest.split_once('.')?.0.parse().ok()?;
+    (name_of(instance) == file_name).then_some(instance)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Threads;
+    use crate::{Threads, hints::Arrived};
 
     #[test]
     fn header_bytes_are_golden() {
@@ -140,6 +163,10 @@ mod tests {
         assert_eq!(instance_of_socket::<Threads>("posts.3.sock"), None);
         assert_eq!(instance_of_socket::<Threads>("threads.03.sock"), None);
         assert_eq!(instance_of_socket::<Threads>("threads.lock"), None);
+        assert_eq!(instance_of_socket::<Threads>("threads.3.hint"), None);
+        assert_eq!(hint_socket_name::<Arrived>(2), "arrived.2.hint");
+        assert_eq!(instance_of_hint_socket::<Arrived>("arrived.2.hint"), Some(2));
+        assert_eq!(instance_of_hint_socket::<Arrived>("arrived.2.sock"), None);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! * [`ids`]: what things are called: topics, comments, sequence numbers, CIDs.
 //! * [`record`]: a comment as bytes that stay readable for ever, and what its signature covers.
 //! * [`threads`], [`posts`], [`blocks`]: the questions that boxes ask each other, with their replies.
-//! * [`wiring`]: the boxes, and who may ask whom.
+//! * [`hints`]: what boxes tell whoever listens, and may be lost.
+//! * [`wiring`]: the boxes, and who may ask and tell whom.
 //! * [`bus`]: the envelope a message travels in between two boxes of one host.
 //! * [`supervision`]: what a box tells the supervisor, and what the supervisor tells the operator.
 //! * [`tap`]: what `supervisor tap` reads from a box.
@@ -12,6 +13,7 @@
 pub mod blocks;
 pub mod bus;
 pub mod config;
+pub mod hints;
 pub mod ids;
 pub mod interface;
 pub mod posts;
@@ -22,9 +24,10 @@ pub mod threads;
 pub mod wiring;
 
 pub use blocks::Blocks;
+pub use hints::{Arrived, Hint};
 pub use ids::{AnyId, Cid, CommentId, Epoch, LegacyId, RequestId, Seq, Topic};
 pub use interface::{Answer, AnsweredBy, Asked, Interface, Message, Question, Retry};
 pub use posts::Posts;
 pub use record::Record;
 pub use threads::Threads;
-pub use wiring::{Asks, BoxKind, Serves};
+pub use wiring::{Asks, BoxKind, Hears, Serves, Tells};

@@ -7,8 +7,9 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Blocks, Posts, Threads,
+    Arrived, Blocks, Posts, Threads,
     bus::Kind,
+    hints::{self, Hint},
     ids::RequestId,
     interface::{BadMessage, Half, Interface},
 };
@@ -33,6 +34,10 @@ pub enum Side {
     Asking,
     /// The box that answers.
     Answering,
+    /// The box that tells.
+    Telling,
+    /// The box that hears.
+    Hearing,
 }
 
 /// One thing that a watcher is told.
@@ -54,11 +59,11 @@ pub struct TapEntry {
     pub at_unix_us: u64,
     /// Who copied it.
     pub side: Side,
-    /// Question, answer or refusal.
+    /// Question, answer, refusal or hint.
     pub kind: Kind,
-    /// The interface.
+    /// The interface, or the hint.
     pub interface: String,
-    /// The number of the question in its interface.
+    /// The number of the question in its interface; 0 for a hint.
     pub op: u16,
     /// Names the question on its connection.
     pub id: u64,
@@ -150,17 +155,21 @@ pub fn describe(interface: &str, op: u16, half: Half, body: &[u8]) -> Option<(&'
     Some(((face.op_name)(op)?, (face.describe)(op, half, body).ok()))
 }
 
-/// An interface, as far as a watcher needs it.
+/// An interface or a hint, as far as a watcher needs it.
 struct Face {
     name: &'static str,
     op_name: fn(u16) -> Option<&'static str>,
     describe: fn(u16, Half, &[u8]) -> Result<String, BadMessage>,
 }
 
-const FACES: &[Face] = &[face::<Threads>(), face::<Posts>(), face::<Blocks>()];
+const FACES: &[Face] = &[face::<Threads>(), face::<Posts>(), face::<Blocks>(), hint::<Arrived>()];
 
 const fn face<I: Interface>() -> Face {
     Face { name: I::NAME, op_name: I::op_name, describe: I::describe }
+}
+
+const fn hint<H: Hint>() -> Face {
+    Face { name: H::NAME, op_name: |_| Some(H::TITLE), describe: |_, _, body| hints::describe::<H>(body) }
 }
 
 #[cfg(test)]
@@ -169,7 +178,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        Topic,
+        Seq, Topic,
         interface::encode,
         threads::{CountComments, FindFolder},
         wiring,
@@ -212,11 +221,14 @@ mod tests {
 
     #[test]
     fn every_interface_can_be_described() {
-        for face in wiring::TABLE.iter().flat_map(|row| row.answers) {
+        for face in wiring::TABLE.iter().flat_map(|row| row.answers.iter().chain(row.tells)) {
             assert!(FACES.iter().any(|known| known.name == *face), "{face} is missing in FACES");
         }
         let body = encode(FindFolder { topic: Topic([0; 20]) }).body;
         assert!(describe("threads", 3, Half::Question, &body).unwrap().1.is_some());
+        let body = encode(Arrived { last_seq: Seq(1), topics: vec![] }).body;
+        let (name, json) = describe("arrived", 0, Half::Question, &body).unwrap();
+        assert_eq!((name, json.unwrap()), ("Arrived", r#"{"last_seq":1,"topics":[]}"#.to_owned()));
     }
 
     #[test]

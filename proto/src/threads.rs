@@ -40,6 +40,15 @@ pub struct ThreadPage {
     pub json: Bytes,
 }
 
+/// Asks for the newest comments of a thread, newest arrival first, as a page that no other follows: what a feed shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReadNewest {
+    /// The page.
+    pub topic: Topic,
+    /// At most so many comments, 1 to [`PAGE_LIMIT`].
+    pub limit: u16,
+}
+
 /// Asks how many comments each of some topics has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CountComments {
@@ -165,6 +174,7 @@ pub enum ReadError {
 
 plain_messages!(
     ReadThread,
+    ReadNewest,
     CountComments,
     FindFolder,
     FindRoot,
@@ -188,4 +198,5 @@ interface! {
     6 => ListTopics    -> Result<TopicList, ReadError>,   retry Safe;
     7 => ReadFolder    -> Result<FolderFiles, ReadError>, retry Safe;
     8 => ReadChanges   -> Result<Changes, ReadError>,     retry Safe;
+    9 => ReadNewest    -> Result<ThreadPage, ReadError>,  retry Safe;
 }

@@ -1,7 +1,8 @@
-//! The boxes, and who may ask whom. A forbidden question does not compile.
+//! The boxes, who may ask whom, and who tells whom. A forbidden question does not compile, nor does a forbidden hint.
 
 use crate::{
     config::{self, Rookery},
+    hints::Hint,
     interface::Interface,
 };
 
@@ -31,6 +32,20 @@ pub trait Asks<I: Interface>: BoxKind {}
 )]
 pub trait Serves<I: Interface>: BoxKind {}
 
+/// A box that may tell the hint `H`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` may not tell `{H}`",
+    note = "who tells what is the table `wiring!` in proto/src/wiring.rs"
+)]
+pub trait Tells<H: Hint>: BoxKind {}
+
+/// A box that may hear the hint `H`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` may not hear `{H}`",
+    note = "who hears what is the table `wiring!` in proto/src/wiring.rs"
+)]
+pub trait Hears<H: Hint>: BoxKind {}
+
 /// One row of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
@@ -42,6 +57,10 @@ pub struct Row {
     pub answers: &'static [&'static str],
     /// The interfaces that it asks.
     pub asks: &'static [&'static str],
+    /// The hints that it tells.
+    pub tells: &'static [&'static str],
+    /// The hints that it hears.
+    pub hears: &'static [&'static str],
 }
 
 impl Row {
@@ -56,6 +75,18 @@ impl Row {
         let asks = self.asks;
         TABLE.iter().filter(move |row| row.answers.iter().any(|face| asks.contains(face)))
     }
+
+    /// The boxes that hear what this one tells.
+    pub fn tells_boxes(&self) -> impl Iterator<Item = &'static Row> {
+        let tells = self.tells;
+        TABLE.iter().filter(move |row| row.hears.iter().any(|hint| tells.contains(hint)))
+    }
+
+    /// The boxes that tell what this one hears.
+    pub fn told_by(&self) -> impl Iterator<Item = &'static Row> {
+        let hears = self.hears;
+        TABLE.iter().filter(move |row| row.tells.iter().any(|hint| hears.contains(hint)))
+    }
 }
 
 /// The row of a box.
@@ -66,7 +97,8 @@ pub fn row(name: &str) -> Option<&'static Row> {
 
 macro_rules! wiring {
     ($($(#[$doc:meta])* $kind:ident = $name:literal, $about:literal, $config:ident: $section:ty,
-        answers [$($answers:ident),*], asks [$($asks:ident),*];)+) => {
+        answers [$($answers:ident),*], asks [$($asks:ident),*], tells [$($tells:ident),*], hears [$($hears:ident),*];)+
+    ) => {
         $(
             #[doc = $about]
             #[derive(Debug, Clone, Copy)]
@@ -81,6 +113,8 @@ macro_rules! wiring {
             }
             $(impl Serves<crate::$answers> for $kind {})*
             $(impl Asks<crate::$asks> for $kind {})*
+            $(impl Tells<crate::$tells> for $kind {})*
+            $(impl Hears<crate::$hears> for $kind {})*
         )+
         /// The whole table, for `--help`, for `supervisor tap` and for the tests.
         pub const TABLE: &[Row] = &[$(Row {
@@ -88,25 +122,27 @@ macro_rules! wiring {
             about: $about,
             answers: &[$(<crate::$answers as Interface>::NAME),*],
             asks: &[$(<crate::$asks as Interface>::NAME),*],
+            tells: &[$(<crate::$tells as Hint>::NAME),*],
+            hears: &[$(<crate::$hears as Hint>::NAME),*],
         }),+];
     };
 }
 
 wiring! {
     HttpFront = "http-front", "Serves the web: routing, limits, caching. Keeps nothing.",
-        http_front: config::HttpFront, answers [], asks [Threads, Posts, Blocks];
+        http_front: config::HttpFront, answers [], asks [Threads, Posts, Blocks], tells [], hears [Arrived];
     GetWorker = "get-worker", "Reads threads, counts and folder CIDs from the comment store.",
-        get_worker: config::GetWorker, answers [Threads], asks [];
+        get_worker: config::GetWorker, answers [Threads], asks [], tells [], hears [];
     PostWorker = "post-worker", "Checks comments and keeps them: the only writer of the comment store.",
-        post_worker: config::PostWorker, answers [Posts], asks [];
+        post_worker: config::PostWorker, answers [Posts], asks [], tells [Arrived], hears [];
     IpfsShim = "ipfs-shim", "Talks to the IPFS daemon, publishes what arrives, and shields the rest from it.",
-        ipfs_shim: config::IpfsShim, answers [Blocks], asks [];
+        ipfs_shim: config::IpfsShim, answers [Blocks], asks [], tells [], hears [];
     SyncAgent = "sync-agent", "Brings the stores of two servers to the same set of comments.",
-        sync_agent: config::SyncAgent, answers [], asks [Threads, Posts, Blocks];
+        sync_agent: config::SyncAgent, answers [], asks [Threads, Posts, Blocks], tells [], hears [];
     IpfsNode = "ipfs-node", "The embedded IPFS daemon: blocks, pins and Kubo's RPC.",
-        ipfs_node: config::IpfsNode, answers [], asks [];
+        ipfs_node: config::IpfsNode, answers [], asks [], tells [], hears [];
     Operator = "supervisor", "The process manager and its command line.",
-        supervisor: config::Supervisor, answers [], asks [Threads, Posts, Blocks];
+        supervisor: config::Supervisor, answers [], asks [Threads, Posts, Blocks], tells [], hears [];
 }
 
 #[cfg(test)]
@@ -130,6 +166,16 @@ mod tests {
         for face in asked {
             assert_eq!(TABLE.iter().filter(|row| row.answers.contains(face)).count(), 1, "{face}");
         }
+    }
+
+    #[test]
+    fn every_hint_is_told_by_one_kind_of_box_and_heard_by_another() {
+        for hint in TABLE.iter().flat_map(|row| row.tells.iter().chain(row.hears)) {
+            let tellers: Vec<_> = TABLE.iter().filter(|row| row.tells.contains(hint)).collect();
+            assert_eq!(tellers.len(), 1, "{hint}");
+            assert!(tellers[0].tells_boxes().any(|hears| hears.name != tellers[0].name), "{hint} is told to nobody");
+        }
+        assert_eq!(row("http-front").unwrap().told_by().map(|row| row.name).collect::<Vec<_>>(), ["post-worker"]);
     }
 
     #[test]

@@ -101,13 +101,14 @@ fn tell(instance: &str, tapped: &Tapped) -> String {
 fn tell_message(instance: &str, entry: &TapEntry) -> String {
     let (name, content) = entry.describe();
     let arrow = match (entry.side, entry.kind) {
-        (Side::Asking, Kind::Ask) | (Side::Answering, Kind::Answer | Kind::Refuse) => "▶",
+        (Side::Asking, Kind::Ask) | (Side::Answering, Kind::Answer | Kind::Refuse) | (Side::Telling, _) => "▶",
         _ => "◀",
     };
     let what = match entry.kind {
         Kind::Ask => "asks",
         Kind::Answer => "answers",
         Kind::Refuse => "refuses",
+        Kind::Tell => "tells",
         Kind::Ping | Kind::Pong | Kind::Leaving => "says",
     };
     let attachment = match entry.attachment_bytes {
