@@ -212,6 +212,29 @@ impl<'r> Snapshot<'r> {
         Ok(Page { comments, next: None })
     }
 
+    /// The newest comments of a thread, newest arrival first: at most `limit`, of at most about `room_bytes` bytes, unless
+    /// the first alone is longer.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed, or a blob is not what it was.
+    pub fn newest(&self, topic: &Topic, limit: usize, room_bytes: usize) -> Result<Vec<Shown<'_>>, StoreError> {
+        let (mut comments, mut bytes) = (Vec::new(), 0);
+        for entry in self.rows_backwards(topic)?.take(PASSED_LIMIT) {
+            let (seq, value) = entry?;
+            if !row::standing(value).is_some_and(Standing::is_listed) {
+                continue;
+            }
+            let shown = self.shown(topic, seq, value)?;
+            bytes += shown.blob.map_or(0, <[u8]>::len) + shown.edit.map_or(0, |edit| edit.blob.len());
+            if comments.len() >= limit || bytes > room_bytes && !comments.is_empty() {
+                break;
+            }
+            comments.push(shown);
+        }
+        Ok(comments)
+    }
+
     /// What is under either id of a comment.
     ///
     /// # Errors
@@ -366,11 +389,22 @@ impl<'r> Snapshot<'r> {
         let to = keys::row(topic, Seq(u64::MAX));
         let range = (Bound::Excluded(&from[..]), Bound::Included(&to[..]));
         let rows = self.store.tables.comments.range(&self.txn, &range)?;
-        Ok(rows.map(|entry| {
-            let (key, value) = entry?;
-            let (_, seq) = keys::split_row(key).ok_or_else(|| self.store.damaged("comments", "of its length"))?;
-            Ok((seq, value))
-        }))
+        Ok(rows.map(|entry| self.row(entry?)))
+    }
+
+    fn rows_backwards(
+        &self,
+        topic: &Topic,
+    ) -> Result<impl Iterator<Item = Result<(Seq, &[u8]), StoreError>>, StoreError> {
+        let (from, to) = (keys::row(topic, Seq(0)), keys::row(topic, Seq(u64::MAX)));
+        let range = (Bound::Included(&from[..]), Bound::Included(&to[..]));
+        let rows = self.store.tables.comments.rev_range(&self.txn, &range)?;
+        Ok(rows.map(|entry| self.row(entry?)))
+    }
+
+    fn row<'t>(&self, (key, value): (&[u8], &'t [u8])) -> Result<(Seq, &'t [u8]), StoreError> {
+        let (_, seq) = keys::split_row(key).ok_or_else(|| self.store.damaged("comments", "of its length"))?;
+        Ok((seq, value))
     }
 
     fn row_bytes(&self, topic: &Topic, seq: Seq) -> Result<&[u8], StoreError> {

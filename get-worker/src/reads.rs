@@ -4,12 +4,12 @@
 //! should wait for lets them go first afterwards.
 
 use bytes::Bytes;
-use comment_store::{Found, Reader, Shown, StoreError};
+use comment_store::{Found, Reader, Shown, Snapshot, StoreError, Summary};
 use proto::{
-    Answer, Asked, Cid, Question, RequestId, Seq,
+    Answer, Asked, Cid, Question, RequestId, Seq, Topic,
     threads::{
         Change, Changes, CommentBlob, CountComments, FindFolder, FindRoot, FolderFiles, ListTopics, PAGE_BYTES,
-        PAGE_LIMIT, ReadChanges, ReadComment, ReadError, ReadFolder, ReadThread, ThreadPage, TopicList,
+        PAGE_LIMIT, ReadChanges, ReadComment, ReadError, ReadFolder, ReadNewest, ReadThread, ThreadPage, TopicList,
     },
 };
 
@@ -86,6 +86,15 @@ impl Answer<ReadThread> for Reads {
     }
 }
 
+impl Answer<ReadNewest> for Reads {
+    async fn answer(&self, question: ReadNewest, asked: Asked) -> Result<ThreadPage, ReadError> {
+        let page = self.answer::<ReadNewest, _>(asked, |store| read_newest(store, &question))?;
+        self.measures.page(page.json.len());
+        let_others_go_first(page.json.len()).await;
+        Ok(page)
+    }
+}
+
 impl Answer<CountComments> for Reads {
     async fn answer(&self, question: CountComments, asked: Asked) -> Result<Vec<u64>, ReadError> {
         let counts = self.answer::<CountComments, _>(asked, |store| {
@@ -93,7 +102,7 @@ impl Answer<CountComments> for Reads {
             let count = |topic| Ok(snapshot.topic(topic)?.map_or(0, |summary| summary.count));
             question.topics.iter().map(count).collect()
         })?;
-        let_others_go_first(question.topics.len() * size_of::<proto::Topic>()).await;
+        let_others_go_first(question.topics.len() * size_of::<Topic>()).await;
         Ok(counts)
     }
 }
@@ -129,7 +138,7 @@ impl Answer<ListTopics> for Reads {
             let snapshot = store.snapshot()?;
             Ok(TopicList { topics: snapshot.topics(question.after, limit)?, stored: snapshot.stored() })
         })?;
-        let_others_go_first(list.topics.len() * size_of::<proto::Topic>()).await;
+        let_others_go_first(list.topics.len() * size_of::<Topic>()).await;
         Ok(list)
     }
 }
@@ -152,7 +161,6 @@ impl Answer<ReadChanges> for Reads {
 
 fn read_thread(store: &Reader, question: &ReadThread) -> Result<ThreadPage, Refused> {
     let snapshot = store.snapshot()?;
-    let summary = snapshot.topic(&question.topic)?.unwrap_or_default();
     let limit = usize::from(question.limit.clamp(1, PAGE_LIMIT));
     let found = snapshot.page(&question.topic, question.after, limit, PAGE_BYTES)?;
     let (mut page, mut next) = (Page::new(found.comments.len()), found.next);
@@ -162,15 +170,26 @@ fn read_thread(store: &Reader, question: &ReadThread) -> Result<ThreadPage, Refu
             break;
         }
     }
-    let thread = Thread {
-        topic: question.topic,
-        folder: summary.folder,
-        count: summary.count,
-        last_seq: summary.last_seq,
-        epoch: snapshot.epoch(),
-    };
+    finish(page, question.topic, &snapshot, next)
+}
+
+fn read_newest(store: &Reader, question: &ReadNewest) -> Result<ThreadPage, Refused> {
+    let snapshot = store.snapshot()?;
+    let found = snapshot.newest(&question.topic, usize::from(question.limit.clamp(1, PAGE_LIMIT)), PAGE_BYTES)?;
+    let mut page = Page::new(found.len());
+    for comment in &found {
+        if page.add(&entry(comment)?) == Added::PageIsFull {
+            break;
+        }
+    }
+    finish(page, question.topic, &snapshot, None)
+}
+
+fn finish(page: Page, topic: Topic, snapshot: &Snapshot<'_>, next: Option<Seq>) -> Result<ThreadPage, Refused> {
+    let Summary { folder, count, last_seq, .. } = snapshot.topic(&topic)?.unwrap_or_default();
+    let thread = Thread { topic, folder, count, last_seq, epoch: snapshot.epoch() };
     let json = page.finish(&thread, next);
-    Ok(ThreadPage { folder: thread.folder, count: thread.count, last_seq: thread.last_seq, next, json })
+    Ok(ThreadPage { folder, count, last_seq, next, json })
 }
 
 fn entry<'a>(comment: &Shown<'a>) -> Result<Entry<'a>, Refused> {

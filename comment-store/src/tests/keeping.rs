@@ -132,6 +132,15 @@ fn pages_and_files_and_arrivals_go_on_where_they_ended() {
     } {}
     assert_eq!(paged, ids);
 
+    let newest = |limit, room| {
+        let shown = snapshot.newest(&topic(1), limit, room).unwrap();
+        shown.iter().map(|shown| shown.id).collect::<Vec<_>>()
+    };
+    assert_eq!(newest(3, 1 << 20), [ids[6], ids[5], ids[4]]);
+    assert_eq!(newest(10, 1 << 20).len(), 7);
+    assert_eq!(newest(10, 1), [ids[6]], "the first is never too long");
+    assert_eq!(snapshot.newest(&topic(3), 10, 1 << 20).unwrap(), []);
+
     let room = blobs[0].len() + 1;
     let first = snapshot.page(&topic(1), None, 10, room).unwrap();
     assert_eq!((first.comments.len(), first.next), (1, Some(receipts[0].seq)));

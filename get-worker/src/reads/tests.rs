@@ -70,6 +70,24 @@ fn naming(header: &str, target: &Receipt, text: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
+async fn the_newest_page_begins_with_what_came_last() {
+    let mut rig = Rig::new();
+    let receipts = ["one", "two", "three"].map(|text| rig.post(signed(text)));
+    let edit = rig.post(naming("Edits", &receipts[0], "one, edited"));
+    let page = rig.ask(ReadNewest { topic: TOPIC, limit: 2 }).await.unwrap();
+    assert_eq!((page.count, page.last_seq, page.next), (3, edit.seq, None));
+    let texts = |page: &ThreadPage| {
+        let json: Value = serde_json::from_slice(&page.json).unwrap();
+        json["comments"].as_array().unwrap().iter().map(|comment| comment["text"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(texts(&page), ["three", "two"]);
+    let all = rig.ask(ReadNewest { topic: TOPIC, limit: 0 }).await.unwrap();
+    assert_eq!(texts(&all), ["three"], "at least one");
+    let none = rig.ask(ReadNewest { topic: NOWHERE, limit: 2 }).await.unwrap();
+    assert_eq!((none.count, texts(&none)), (0, vec![]));
+}
+
+#[tokio::test]
 async fn a_page_shows_what_authors_said_last() {
     let mut rig = Rig::new();
     let plain = rig.post(unsigned("one \"quoted\""));

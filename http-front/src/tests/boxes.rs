@@ -18,7 +18,7 @@ use proto::{
     posts::{Kept, PostComment, PostComments, PostError, Receipt, Receipts},
     threads::{
         Change, Changes, CommentBlob, CountComments, FindFolder, FindRoot, FolderFiles, ListTopics, ReadChanges,
-        ReadComment, ReadError, ReadFolder, ReadThread, ThreadPage, TopicList,
+        ReadComment, ReadError, ReadFolder, ReadNewest, ReadThread, ThreadPage, TopicList,
     },
 };
 use tokio::sync::Notify;
@@ -95,6 +95,13 @@ impl Answer<ReadThread> for Reads {
         *self.asked.lock().unwrap() = Some(question);
         let json = self.page.lock().unwrap().clone();
         Ok(ThreadPage { folder: None, count: 0, last_seq: Seq(0), next: None, json })
+    }
+}
+
+impl Answer<ReadNewest> for Reads {
+    async fn answer(&self, _: ReadNewest, _: Asked) -> Result<ThreadPage, ReadError> {
+        let json = self.page.lock().unwrap().clone();
+        Ok(ThreadPage { folder: Some(folder()), count: 1, last_seq: Seq(1), next: None, json })
     }
 }
 
