@@ -161,8 +161,10 @@ fn add_to_node(data: &Path, file: &Path) -> f64 {
     fs::write(&config, text).expect("a file");
     let node =
         Command::new(crate::tree::program("ipfs-node")).arg("--config").arg(&config).stdin(Stdio::null()).spawn();
-    let _node = Ended(node.expect("ipfs-node can be started"));
+    let node = Ended(node.expect("ipfs-node can be started"));
     let took = timed_add(&data.join("ipfs/api"), file);
+    // While it lives it may write into what is being removed.
+    drop(node);
     fs::remove_dir_all(data.join("ipfs")).expect("the repository");
     took
 }
@@ -177,8 +179,9 @@ fn add_to_kubo(kubo: &Path, folder: &Path, file: &Path) -> f64 {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn();
-    let _daemon = Ended(daemon.expect("Kubo can be started"));
+    let daemon = Ended(daemon.expect("Kubo can be started"));
     let took = timed_add(&repo.join("api"), file);
+    drop(daemon);
     fs::remove_dir_all(folder).expect("the repository");
     took
 }

@@ -10,7 +10,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use proto::{CommentId, Seq, Topic};
+use proto::{CommentId, Seq, Topic, config::COMMENT_BYTES_MAX};
 
 use crate::{
     StoreError, format, keys,
@@ -18,8 +18,8 @@ use crate::{
     row::{HEAD_BYTES, Row},
 };
 
-/// The largest row: its head, and the most bytes that `post-worker.comment_bytes` can be set to.
-const ROW_BYTES: usize = HEAD_BYTES + 524_288;
+/// The largest row: its head, and the longest comment.
+const ROW_BYTES: usize = HEAD_BYTES + COMMENT_BYTES_MAX as usize;
 /// So often the caller is told how far the search is: every 4 MiB, with pages of the usual size.
 const TOLD_PAGES: u64 = 1_024;
 

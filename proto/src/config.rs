@@ -6,8 +6,13 @@ use std::{net::SocketAddr, num::NonZero, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::outside::{Network, PublicAddress};
+
 /// The default configuration with an explanation of every key: `supervisor config default`.
 pub const DEFAULT_TOML: &str = include_str!("default.toml");
+
+/// The most that `[post-worker] comment_bytes` can be: no comment of any store is longer.
+pub const COMMENT_BYTES_MAX: u32 = 524_288;
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -113,7 +118,7 @@ impl Rookery {
             ("http-front", "answer_wait_ms", front.answer_wait_ms, 1, ANY, "at least 1"),
             ("http-front", "connections", front.connections.into(), 1, ANY, "at least 1"),
             ("get-worker", "instances", self.get_worker.instances.get().into(), 1, 256, "1 to 256"),
-            ("post-worker", "comment_bytes", self.post_worker.comment_bytes.into(), 64, 524_288, "64 to 524288"),
+            ("post-worker", "comment_bytes", self.post_worker.comment_bytes.into(), 64, COMMENT_BYTES_MAX.into(), "64 to 524288"),
         ]
     }
 }
@@ -215,6 +220,26 @@ section! {
         connections: u32 = 16_384,
         /// How long an answer of a worker is waited for.
         answer_wait_ms: u64 = 10_000,
+        /// Reverse proxies whose `X-Forwarded-*` are believed.
+        trusted_proxies: Vec<Network> = Vec::new(),
+        /// Under which address the world knows this server; unset: as each visitor wrote it.
+        public_address: PublicAddress = PublicAddress::UNSET,
+        /// Requests per second of one neighbourhood, posts left out; 0 for no limit, here and below.
+        address_reads_per_s: u32 = 200,
+        /// So many of them may come at once.
+        address_reads_burst: u32 = 1_000,
+        /// Posts per second of one neighbourhood.
+        address_posts_per_s: u32 = 5,
+        /// So many of them may come at once.
+        address_posts_burst: u32 = 50,
+        /// Connections of one neighbourhood at a time.
+        address_connections: u32 = 512,
+        /// Requests of one neighbourhood at a time that are not yet wholly answered; event streams are such.
+        address_requests: u32 = 512,
+        /// Requests per second of all visitors, posts left out.
+        total_reads_per_s: u32 = 20_000,
+        /// Posts per second of all visitors.
+        total_posts_per_s: u32 = 2_000,
     }
 }
 
