@@ -306,7 +306,7 @@ fn whoever_connects_to_the_status_socket_gets_the_metrics_of_all_boxes() {
             (status.metrics.len() == status.boxes.len() + 1).then_some(status)
         },
     );
-    assert!(status.metrics["supervisor.0"].contains("rookery_supervisor_restarts_total{child=\"get-worker\""));
+    assert!(status.metrics["supervisor.0"].contains("rookery_box_restarts_total{box=\"get-worker\""));
     assert!(status.metrics["get-worker.1"].contains("instance=\"1\""));
 }
 

@@ -5,8 +5,6 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use proto::supervision::{InstanceState, InstanceStatus};
-
 /// The content type of the text.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -40,20 +38,6 @@ impl Exposition {
         }
     }
 
-    /// Adds what the supervisor knows of the boxes.
-    pub(crate) fn add_instances(&mut self, instances: &[InstanceStatus]) {
-        let mut text = String::new();
-        for (name, kind, told, value) in BOX_FAMILIES {
-            let _ = writeln!(text, "# HELP {name} {told}.\n# TYPE {name} {kind}");
-            let suffix = if *kind == "counter" { "_total" } else { "" };
-            for one in instances {
-                let labels = format!("box=\"{}\",instance=\"{}\"", one.name, one.instance);
-                let _ = writeln!(text, "{name}{suffix}{{{labels}}} {}", value(one));
-            }
-        }
-        self.add(&text);
-    }
-
     /// The text.
     pub(crate) fn render(&self) -> String {
         let mut text = String::with_capacity(16 * 1_024);
@@ -69,22 +53,6 @@ impl Exposition {
         text
     }
 }
-
-type BoxFamily = (&'static str, &'static str, &'static str, fn(&InstanceStatus) -> f64);
-
-#[expect(clippy::cast_precision_loss, reason = "no count or size of a process comes near 2^53")]
-const BOX_FAMILIES: &[BoxFamily] = &[
-    ("rookery_box_up", "gauge", "Whether the instance runs and is ready", |one| {
-        f64::from(u8::from(one.state == InstanceState::Running))
-    }),
-    ("rookery_box_restarts", "counter", "How often the instance was started again", |one| one.restarts as f64),
-    ("rookery_box_uptime_seconds", "gauge", "Since its process was started", |one| one.uptime_ms as f64 / 1e3),
-    ("rookery_box_rss_bytes", "gauge", "Resident memory", |one| one.rss_bytes as f64),
-    ("rookery_box_rss_anon_bytes", "gauge", "Anonymous resident memory", |one| one.rss_anon_bytes as f64),
-    ("rookery_box_heartbeat_age_seconds", "gauge", "Since its last heartbeat", |one| {
-        one.heartbeat_age_ms.unwrap_or_default() as f64 / 1e3
-    }),
-];
 
 /// Takes a text apart.
 fn families(text: &str) -> Vec<(String, Family)> {
@@ -239,35 +207,6 @@ rookery_page_seconds_bucket{le=\"+Inf\",box=\"get-worker\",instance=\"0\"} 2
     fn no_box_is_an_empty_text_with_its_end() {
         assert_eq!(merged(&[]), "# EOF\n");
         assert_eq!(merged(&["", "# EOF\n"]), "# EOF\n");
-    }
-
-    #[test]
-    fn the_supervisors_view_of_a_box_is_metrics_too() {
-        let instance = InstanceStatus {
-            name: "get-worker".to_owned(),
-            instance: 1,
-            state: InstanceState::Running,
-            pid: Some(7),
-            restarts: 2,
-            uptime_ms: 1_500,
-            rss_bytes: 4_096,
-            rss_anon_bytes: 0,
-            heartbeat_age_ms: None,
-            listen: BTreeMap::new(),
-            reason: None,
-        };
-        let mut exposition = Exposition::default();
-        exposition.add_instances(&[instance]);
-        let text = exposition.render();
-        assert_valid(&text);
-        for line in [
-            r#"rookery_box_up{box="get-worker",instance="1"} 1"#,
-            r#"rookery_box_restarts_total{box="get-worker",instance="1"} 2"#,
-            r#"rookery_box_uptime_seconds{box="get-worker",instance="1"} 1.5"#,
-            r#"rookery_box_rss_bytes{box="get-worker",instance="1"} 4096"#,
-        ] {
-            assert!(text.lines().any(|other| other == line), "{line}\n{text}");
-        }
     }
 
     proptest::proptest! {

@@ -39,7 +39,6 @@ impl Tree {
             Ok(status) => {
                 let others = status.metrics.iter().filter(|(name, _)| **name != self.own_name);
                 others.for_each(|(_, text)| exposition.add(text));
-                exposition.add_instances(&status.boxes);
             }
             Err(cause) => tracing::debug!(%cause, "no supervisor told its status"),
         }
