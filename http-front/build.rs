@@ -49,7 +49,9 @@ fn kind(name: &str) -> &'static str {
         Some("svg") => "image/svg+xml",
         Some("png") => "image/png",
         Some("ico") => "image/x-icon",
-        Some("txt") => "text/plain; charset=utf-8",
+        // A licence has no end to its name.
+        Some("txt") | None => "text/plain; charset=utf-8",
+        Some("md") => "text/markdown; charset=utf-8",
         Some("json" | "webmanifest") => "application/json",
         _ => panic!("web/site/{name}: add to http-front/build.rs what such a file is"),
     }

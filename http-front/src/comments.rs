@@ -28,7 +28,7 @@ use crate::{
     site::Place,
 };
 
-const READERS: &str = "get-worker";
+pub(crate) const READERS: &str = "get-worker";
 const WRITER: &str = "post-worker";
 
 /// What a visitor gets for a comment.

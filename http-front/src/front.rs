@@ -95,6 +95,8 @@ impl<S: Sides> Front<S> {
             Route::Topic(topic) => self.thread(topic, visit).await,
             Route::Comment(topic, id) => self.comment(topic, id, visit).await,
             Route::Root => self.root(visit).await,
+            Route::ThreadPage(topic) => self.thread_page(topic, visit).await,
+            Route::Feed(topic) => self.feed(topic, visit).await,
             Route::Site(place) => Ok(place.answer(&visit.headers)),
             Route::Frame => Ok(Place::frame().answer(&visit.headers)),
             Route::FrameScript => Ok(Place::script().answer(&visit.headers)),

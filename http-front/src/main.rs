@@ -12,6 +12,7 @@ mod health;
 mod html;
 mod measures;
 mod origin;
+mod page;
 mod problem;
 mod request;
 mod routes;

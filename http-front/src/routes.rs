@@ -26,6 +26,10 @@ pub(crate) enum Route {
     Metrics,
     /// Which build this is.
     Version,
+    /// A page's comments for people without JavaScript.
+    ThreadPage(Topic),
+    /// A page's newest comments for readers of news.
+    Feed(Topic),
     /// A file of the site.
     Site(Place),
     /// The site in a frame.
@@ -44,6 +48,8 @@ pub(crate) const SURFACE: &[(&str, &str)] = &[
     ("/health/ready", "whether comments can be read and written"),
     ("/metrics", "OpenMetrics"),
     ("/version", "which build this is"),
+    ("/t/<topic>", "the comments of a page as HTML"),
+    ("/<topic>/feed", "the newest comments of a page, Atom"),
     ("/site/<name>", "a file of the site"),
     ("/embed", "the site in a frame, for the pages of others"),
     ("/embed.js", "the script that puts the frame there"),
@@ -51,6 +57,8 @@ pub(crate) const SURFACE: &[(&str, &str)] = &[
 
 /// What the files of the site are below.
 const SITE: &str = "/site/";
+/// What the threads are below that people read without JavaScript.
+const THREAD_PAGES: &str = "/t/";
 
 impl Route {
     /// Reads a path.
@@ -69,6 +77,7 @@ impl Route {
             "/embed" => Ok(Self::Frame),
             "/embed.js" => Ok(Self::FrameScript),
             _ if path.starts_with(SITE) => Self::below_the_site(path),
+            _ if path.starts_with(THREAD_PAGES) => Self::below_thread_pages(path),
             _ => Self::below_a_topic(path),
         }
     }
@@ -78,11 +87,19 @@ impl Route {
         name.map(Self::Site).ok_or_else(|| no_such_path(path))
     }
 
+    fn below_thread_pages(path: &str) -> Result<Self, Problem> {
+        let typed = path.strip_prefix(THREAD_PAGES).ok_or_else(|| no_such_path(path))?;
+        typed.parse().map(Self::ThreadPage).map_err(|_| stray(path, typed, "topic"))
+    }
+
     fn below_a_topic(path: &str) -> Result<Self, Problem> {
         let rest = path.strip_prefix('/').ok_or_else(|| no_such_path(path))?;
         let (topic_text, id_text) = rest.split_once('/').map_or((rest, None), |(topic, id)| (topic, Some(id)));
         let topic = topic_text.parse().map_err(|_| stray(path, topic_text, "topic"))?;
         let Some(id_text) = id_text else { return Ok(Self::Topic(topic)) };
+        if id_text == "feed" {
+            return Ok(Self::Feed(topic));
+        }
         let id = id_text.parse().map_err(|_| stray(path, id_text, "comment id"))?;
         Ok(Self::Comment(topic, id))
     }
@@ -98,6 +115,8 @@ impl Route {
             Self::Ready => "health_ready",
             Self::Metrics => "metrics",
             Self::Version => "version",
+            Self::ThreadPage(_) => "thread_page",
+            Self::Feed(_) => "feed",
             Self::Site(_) => "site",
             Self::Frame => "embed",
             Self::FrameScript => "embed_js",
@@ -123,6 +142,8 @@ impl Route {
             Self::Ready => "/health/ready",
             Self::Metrics => "/metrics",
             Self::Version => "/version",
+            Self::ThreadPage(_) => "/t/<topic>",
+            Self::Feed(_) => "/<topic>/feed",
             Self::Site(_) => "/site/<name>",
             Self::Frame => "/embed",
             Self::FrameScript => "/embed.js",

@@ -5,7 +5,7 @@ use proto::{Seq, threads::PAGE_LIMIT};
 use crate::problem::Problem;
 
 /// So many comments are a page unless the visitor says otherwise.
-const DEFAULT_LIMIT: u16 = 25;
+pub(crate) const DEFAULT_LIMIT: u16 = 25;
 
 /// One page of a thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

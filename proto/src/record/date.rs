@@ -3,7 +3,7 @@
 /// Whole seconds since 1970; 0 for anything that is not `YYYY-MM-DDThh:mm:ss`, perhaps a fraction, and `Z`.
 ///
 /// A date that cannot be read is no reason to refuse a comment: old ones have such dates.
-pub(super) fn seconds(value: &str) -> u64 {
+pub fn seconds(value: &str) -> u64 {
     read(value).and_then(|seconds| seconds.try_into().ok()).unwrap_or(0)
 }
 

@@ -21,6 +21,7 @@ mod error;
 mod header;
 
 pub use compose::Draft;
+pub use date::seconds as date_seconds;
 pub use error::{Place, RecordError};
 pub use header::Header;
 
