@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use proto::wiring::{BoxKind, Row, row};
 
+const NO_BOX: &str = "no box";
+
 /// What was asked on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Args {
@@ -41,15 +43,24 @@ fn command<B: BoxKind>() -> Command {
 fn wiring_help(row: &Row) -> String {
     let asked_by = names(row.asked_by().map(|row| row.name));
     let asks = names(row.asks_boxes().map(|row| row.name));
+    let hints = [
+        ("Told by", names(row.told_by().map(|row| row.name))),
+        ("Tells", names(row.tells_boxes().map(|row| row.name))),
+    ];
+    let hints: String = hints
+        .iter()
+        .filter(|(_, boxes)| boxes != NO_BOX)
+        .map(|(what, boxes)| format!("{:<10}{boxes}\n", format!("{what}:")))
+        .collect();
     format!(
-        "Asked by: {asked_by}\nAsks:     {asks}\n\nThe supervisor starts it. Started by hand, with the same \
+        "Asked by: {asked_by}\nAsks:     {asks}\n{hints}\nThe supervisor starts it. Started by hand, with the same \
          configuration and a free --instance, it joins the work and logs to the terminal."
     )
 }
 
 fn names(names: impl Iterator<Item = &'static str>) -> String {
     let names: Vec<_> = names.collect();
-    if names.is_empty() { "no box".to_owned() } else { names.join(", ") }
+    if names.is_empty() { NO_BOX.to_owned() } else { names.join(", ") }
 }
 
 #[cfg(test)]
@@ -63,6 +74,15 @@ mod tests {
         let help = command::<GetWorker>().render_help().to_string();
         assert!(help.contains("Reads threads") && help.contains("Asked by: http-front"), "{help}");
         assert!(help.contains("Asks:     no box"), "{help}");
+        assert!(!help.contains("Tells"), "{help}");
+    }
+
+    #[test]
+    fn help_says_who_tells_whom() {
+        let help = command::<proto::wiring::PostWorker>().render_help().to_string();
+        assert!(help.contains("Tells:    http-front"), "{help}");
+        let help = command::<proto::wiring::HttpFront>().render_help().to_string();
+        assert!(help.contains("Told by:  post-worker"), "{help}");
     }
 
     #[test]

@@ -13,9 +13,10 @@ use std::{
 
 use proto::{
     config::Rookery,
+    hints::Hint,
     interface::Interface,
     supervision::exit,
-    wiring::{Asks, BoxKind, Serves},
+    wiring::{Asks, BoxKind, Hears, Serves, Tells},
 };
 
 use crate::{
@@ -46,6 +47,14 @@ pub struct Answers<I>(PhantomData<I>);
 #[derive(Debug)]
 pub struct Askable<I>(PhantomData<I>);
 
+/// The right to tell the hint `H`.
+#[derive(Debug)]
+pub struct Tellable<H>(PhantomData<H>);
+
+/// The right to hear the hint `H`.
+#[derive(Debug)]
+pub struct Audible<H>(PhantomData<H>);
+
 /// The right to listen at an address.
 #[derive(Debug, Clone)]
 pub struct Listens {
@@ -74,6 +83,10 @@ pub struct Needs {
     pub asks: Vec<&'static str>,
     /// Interfaces it answers.
     pub answers: Vec<&'static str>,
+    /// Hints it tells.
+    pub tells: Vec<&'static str>,
+    /// Hints it hears.
+    pub hears: Vec<&'static str>,
 }
 
 /// A box that is starting: it declares, and opens nothing.
@@ -180,6 +193,24 @@ impl<B: BoxKind> Boot<B> {
     {
         self.needs.borrow_mut().asks.push(I::NAME);
         Askable(PhantomData)
+    }
+
+    /// Declares that the box tells `H`.
+    pub fn tells<H: Hint>(&self) -> Tellable<H>
+    where
+        B: Tells<H>,
+    {
+        self.needs.borrow_mut().tells.push(H::NAME);
+        Tellable(PhantomData)
+    }
+
+    /// Declares that the box hears `H`.
+    pub fn hears<H: Hint>(&self) -> Audible<H>
+    where
+        B: Hears<H>,
+    {
+        self.needs.borrow_mut().hears.push(H::NAME);
+        Audible(PhantomData)
     }
 
     /// Declares that the box reads what is at `path`.

@@ -11,6 +11,7 @@ use std::{
 use prometheus_client::registry::Registry;
 use proto::{
     config::Rookery,
+    hints::Hint,
     interface::{AnsweredBy, Interface},
     supervision::BoxState,
     wiring::BoxKind,
@@ -19,8 +20,8 @@ use tokio::net::TcpListener;
 
 use crate::{
     board::{BoardReader, BoardWriter},
-    boot::{Answers, Askable, BumpsBoard, Declared, Listens, ReadsBoard},
-    bus::{self, Asker},
+    boot::{Answers, Askable, Audible, BumpsBoard, Declared, Listens, ReadsBoard, Tellable},
+    bus::{self, Asker, Listener, Teller},
     config::{Loaded, Places},
     context::Context,
     failure::Failure,
@@ -108,6 +109,18 @@ impl<B: BoxKind> Running<B> {
     /// When the runtime directory cannot be watched.
     pub fn asker<I: Interface>(&self, _askable: Askable<I>) -> Result<Asker<I>, Failure> {
         Asker::open(self.context().clone())
+    }
+
+    /// Tells whoever listens to `H`.
+    #[must_use]
+    pub fn teller<H: Hint>(&self, _tellable: Tellable<H>) -> Teller<H> {
+        Teller::open(self.context().clone())
+    }
+
+    /// Hears whoever tells `H`.
+    #[must_use]
+    pub fn hearer<H: Hint>(&self, _audible: Audible<H>) -> Listener<H> {
+        Listener::open(self.context().clone())
     }
 
     /// The listener for a declared address: the supervisor's, which outlives this process, or our own.

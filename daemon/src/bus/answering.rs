@@ -279,7 +279,7 @@ where
             Ok(header) => match header.kind {
                 Kind::Ask => self.take_question(peer, header, parcel).await,
                 Kind::Ping => self.say(&peer, Kind::Pong).await,
-                Kind::Answer | Kind::Refuse | Kind::Pong | Kind::Leaving => {}
+                Kind::Answer | Kind::Refuse | Kind::Pong | Kind::Leaving | Kind::Tell => {}
             },
             Err(cause) => {
                 let header = Header { id: salvage_id(&parcel.header), ..Header::bare(I::VERSION, Kind::Refuse) };

@@ -14,7 +14,7 @@ use tokio::{
 
 use super::{
     error::AskError,
-    links,
+    links::{self, ToAsk, Whereabouts},
     pool::{Errand, Link, Pool, Reply, Shortage, Verdict},
     window::Credit,
     zmq::ZeroMq,
@@ -58,7 +58,8 @@ impl<I: Interface> Asker<I> {
     pub fn open(context: Context) -> Result<Self, Failure> {
         let pool = Arc::new(Pool::new(I::NAME, I::VERSION, context));
         let (alive, closed) = watch::channel(());
-        tokio::spawn(links::keep::<ZeroMq>(Arc::clone(&pool), closed, instance_of_socket::<I>, socket_name::<I>));
+        let whereabouts = Whereabouts { instance_of: instance_of_socket::<I>, socket_name: socket_name::<I> };
+        tokio::spawn(links::keep(ToAsk::<ZeroMq>::new(Arc::clone(&pool)), closed, whereabouts));
         Ok(Self { pool, alive: Arc::new(alive), face: PhantomData })
     }
 

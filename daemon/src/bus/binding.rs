@@ -46,6 +46,17 @@ pub enum Arrival {
     NotAccepted(String),
 }
 
+/// What a PUB has seen.
+#[derive(Debug)]
+pub enum Audience {
+    /// Somebody listens.
+    Came(Peer),
+    /// Somebody listens no more.
+    Gone(Peer),
+    /// Somebody could not be let in.
+    NotAccepted(String),
+}
+
 /// A message that was not sent: its receiver is gone, or takes nothing any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Undelivered;
@@ -56,12 +67,26 @@ pub trait Binding: Send + Sync + 'static {
     type Router: Router;
     /// Its DEALER.
     type Dealer: Dealer;
+    /// Its PUB.
+    type Publisher: Publisher;
+    /// Its SUB.
+    type Subscriber: Subscriber;
 
     /// Listens at a path where there is no file yet.
     fn bind(path: &Path) -> impl Future<Output = io::Result<Self::Router>> + Send;
 
     /// Connects to a ROUTER that listens at `path`; done when both have greeted each other.
     fn connect(path: &Path, own: &Peer, within: Duration) -> impl Future<Output = io::Result<Self::Dealer>> + Send;
+
+    /// Makes a PUB that listens at a path where there is no file yet.
+    fn publish(path: &Path) -> impl Future<Output = io::Result<Self::Publisher>> + Send;
+
+    /// Connects to a PUB that listens at `path`, and hears all of it from some moment soon after.
+    fn subscribe(
+        path: &Path,
+        own: &Peer,
+        within: Duration,
+    ) -> impl Future<Output = io::Result<Self::Subscriber>> + Send;
 }
 
 /// The answering end. Dropping it cuts all connections.
@@ -83,4 +108,23 @@ pub trait Dealer: Send + 'static {
 
     /// Hands a message over for sending.
     fn send(&mut self, parcel: Parcel) -> impl Future<Output = Result<(), Undelivered>> + Send;
+}
+
+/// The telling end. Dropping it cuts all connections.
+pub trait Publisher: Send + 'static {
+    /// Waits for a change of the audience. Giving up loses nothing.
+    fn next(&mut self) -> impl Future<Output = Audience> + Send;
+
+    /// Hands a message over to everybody, and waits for nobody. What it keeps for a slow one is bounded only by
+    /// [`Publisher::cut`].
+    fn send(&mut self, parcel: Parcel) -> impl Future<Output = Result<(), Undelivered>> + Send;
+
+    /// Cuts a listener's connection.
+    fn cut(&mut self, peer: &Peer);
+}
+
+/// The hearing end, of one instance. Dropping it cuts the connection.
+pub trait Subscriber: Send + 'static {
+    /// Waits for the next message; none when the other end is gone for good. Giving up loses nothing.
+    fn next(&mut self) -> impl Future<Output = Option<Parcel>> + Send;
 }

@@ -123,7 +123,7 @@ impl<D: Dealer> Conversation<'_, D> {
             Kind::Refuse => self.refused(&header, parcel.body),
             Kind::Ping => self.say(Kind::Pong).await?,
             Kind::Leaving => self.leave(),
-            Kind::Pong | Kind::Ask => {}
+            Kind::Pong | Kind::Ask | Kind::Tell => {}
         }
         Ok(())
     }

@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use proto::{bus::socket_name, interface::Interface};
+use proto::{
+    bus::{hint_socket_name, socket_name},
+    hints::Hint,
+    interface::Interface,
+};
 use tokio::time::{Instant, sleep};
 
 use super::binding::Binding;
@@ -36,8 +40,21 @@ impl Endpoint {
         let stem = name.trim_end_matches(".sock");
         let lock = take(&context.runtime_dir.join(format!("{stem}.lock")), context).await?;
         let path = context.runtime_dir.join(&name);
-        let router = listen::<B>(&path).await.or_fail(format!("cannot listen at {}", path.display()))?;
+        let router = listen(&path, B::bind).await.or_fail(format!("cannot listen at {}", path.display()))?;
         Ok((Self { path, _lock: lock }, router))
+    }
+
+    /// Takes the endpoint where this instance tells hints, if nobody else holds it.
+    ///
+    /// # Errors
+    ///
+    /// Exit code 75 when another process holds it; exit code 1 when the socket cannot be made.
+    pub async fn publish<H: Hint, B: Binding>(context: &Context) -> Result<(Self, B::Publisher), Failure> {
+        let path = context.runtime_dir.join(hint_socket_name::<H>(context.instance));
+        let lock_path = path.with_extension("lock");
+        let lock = lock::try_take(&lock_path)?.ok_or_else(|| lock::held(&lock_path))?;
+        let publisher = listen(&path, B::publish).await.or_fail(format!("cannot listen at {}", path.display()))?;
+        Ok((Self { path, _lock: lock }, publisher))
     }
 
     /// Whether the socket's file is still there for askers to find.
@@ -66,13 +83,13 @@ async fn take(path: &Path, context: &Context) -> Result<Lock, Failure> {
 
 /// Listens under another name and then renames, so that a stale file is replaced in one step and nobody ever meets a
 /// socket that does not listen yet.
-async fn listen<B: Binding>(path: &Path) -> io::Result<B::Router> {
+async fn listen<S>(path: &Path, bind: impl AsyncFnOnce(&Path) -> io::Result<S>) -> io::Result<S> {
     let fresh = path.with_extension("fresh");
     match std::fs::remove_file(&fresh) {
         Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause),
         _ => {}
     }
-    let router = B::bind(&fresh).await?;
+    let socket = bind(&fresh).await?;
     std::fs::rename(&fresh, path)?;
-    Ok(router)
+    Ok(socket)
 }

@@ -1,6 +1,15 @@
-//! Keeps one connection to every instance of an interface: finds it, connects, connects again, forgets it.
+//! Keeps one connection to every instance of an interface, or to every instance that tells a hint: finds it, connects,
+//! connects again, forgets it.
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    future::Future,
+    io,
+    marker::PhantomData,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     sync::watch,
@@ -14,67 +23,86 @@ use super::{
     lookout::{Lookout, Stamp},
     pool::Pool,
 };
+use crate::context::Context;
 
 /// An instance that has not greeted us by then is hung or starting; it is tried again.
-const CONNECT_WAIT: Duration = Duration::from_secs(1);
+pub const CONNECT_WAIT: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// A connection that lasted so long was a good one: the next pause is a short one again.
 const GOOD: Duration = Duration::from_secs(1);
 
-/// Keeps the links of `pool` until all its askers are gone.
-pub async fn keep<B: Binding>(
-    pool: Arc<Pool>,
-    mut closed: watch::Receiver<()>,
-    instance_of: fn(&str) -> Option<u16>,
-    socket_name: fn(u16) -> String,
-) {
-    let mut lookout = Lookout::new(pool.context.runtime_dir.clone(), instance_of);
+/// What is done with one instance.
+pub trait Tie: Clone + Send + 'static {
+    /// A connection to it.
+    type Connection: Send;
+
+    /// The box that connects.
+    fn context(&self) -> &Context;
+
+    /// Connects, or gives up after [`CONNECT_WAIT`].
+    fn connect(&self, path: &Path) -> impl Future<Output = io::Result<Self::Connection>> + Send;
+
+    /// Uses the connection until it ends.
+    fn hold(&self, instance: u16, path: &Path, connection: Self::Connection) -> impl Future<Output = ()> + Send;
+}
+
+/// Where the instances are.
+#[derive(Debug, Clone, Copy)]
+pub struct Whereabouts {
+    /// Which instance has a socket of this name.
+    pub instance_of: fn(&str) -> Option<u16>,
+    /// Which name the socket of an instance has.
+    pub socket_name: fn(u16) -> String,
+}
+
+/// Keeps the ties to all instances until `closed` says that nobody needs them any more.
+pub async fn keep<T: Tie>(tie: T, mut closed: watch::Receiver<()>, whereabouts: Whereabouts) {
+    let folder = tie.context().runtime_dir.clone();
+    let mut lookout = Lookout::new(folder.clone(), whereabouts.instance_of);
     let mut known: HashMap<u16, watch::Sender<Option<Stamp>>> = HashMap::new();
-    // Dropped together with this task: all links end with it.
-    let mut links = JoinSet::new();
+    // Dropped together with this task: all ties end with it.
+    let mut ties = JoinSet::new();
     loop {
         let found = lookout.look();
-        known.retain(|_, link| !link.is_closed());
-        for (instance, link) in &known {
-            link.send_if_modified(|seen| std::mem::replace(seen, found.get(instance).copied()) != *seen);
+        known.retain(|_, tie| !tie.is_closed());
+        for (instance, tie) in &known {
+            tie.send_if_modified(|seen| std::mem::replace(seen, found.get(instance).copied()) != *seen);
         }
         for (instance, stamp) in found {
             known.entry(instance).or_insert_with(|| {
                 let (sender, seen) = watch::channel(Some(stamp));
-                let path = pool.context.runtime_dir.join(socket_name(instance));
-                links.spawn(keep_one::<B>(Arc::clone(&pool), instance, path, seen));
+                let path = folder.join((whereabouts.socket_name)(instance));
+                ties.spawn(keep_one(tie.clone(), instance, path, seen));
                 sender
             });
         }
         tokio::select! {
             () = lookout.changed() => {}
-            Some(_) = links.join_next() => {}
+            Some(_) = ties.join_next() => {}
             _ = closed.changed() => return,
         }
     }
 }
 
-/// Keeps the link to one instance until its socket is gone.
-async fn keep_one<B: Binding>(pool: Arc<Pool>, instance: u16, path: PathBuf, mut seen: watch::Receiver<Option<Stamp>>) {
+/// Keeps the tie to one instance until its socket is gone.
+async fn keep_one<T: Tie>(tie: T, instance: u16, path: PathBuf, mut seen: watch::Receiver<Option<Stamp>>) {
     let mut pause = Pause::new();
     while seen.borrow_and_update().is_some() {
-        let own = fresh_name(&pool);
-        let dealer = tokio::select! {
-            dealer = B::connect(&path, &own, CONNECT_WAIT) => dealer,
+        let connection = tokio::select! {
+            connection = tie.connect(&path) => connection,
             // Another file of that name: what we were connecting to is the past.
             _ = seen.changed() => { pause = Pause::new(); continue }
         };
-        match dealer {
-            Ok(dealer) => {
+        match connection {
+            Ok(connection) => {
                 let began = Instant::now();
-                let end = conversation::hold(&pool, instance, dealer).await;
-                tracing::debug!(interface = pool.interface, instance, ?end, "link ended");
+                tie.hold(instance, &path, connection).await;
                 if began.elapsed() >= GOOD {
                     pause = Pause::new();
                 }
             }
-            Err(cause) => tracing::debug!(interface = pool.interface, instance, %cause, "no link"),
+            Err(cause) => tracing::debug!(path = %path.display(), %cause, "no link"),
         }
         tokio::select! {
             () = sleep(pause.next()) => {}
@@ -83,9 +111,43 @@ async fn keep_one<B: Binding>(pool: Arc<Pool>, instance: u16, path: PathBuf, mut
     }
 }
 
+/// The tie of those who ask.
+#[derive(Debug)]
+pub struct ToAsk<B>(Arc<Pool>, PhantomData<fn() -> B>);
+
+impl<B> ToAsk<B> {
+    /// Ties every instance to the pool.
+    pub fn new(pool: Arc<Pool>) -> Self {
+        Self(pool, PhantomData)
+    }
+}
+
+impl<B> Clone for ToAsk<B> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0), PhantomData)
+    }
+}
+
+impl<B: Binding> Tie for ToAsk<B> {
+    type Connection = B::Dealer;
+
+    fn context(&self) -> &Context {
+        &self.0.context
+    }
+
+    async fn connect(&self, path: &Path) -> io::Result<B::Dealer> {
+        B::connect(path, &fresh_name(&self.0.context), CONNECT_WAIT).await
+    }
+
+    async fn hold(&self, instance: u16, _path: &Path, dealer: B::Dealer) {
+        let end = conversation::hold(&self.0, instance, dealer).await;
+        tracing::debug!(interface = self.0.interface, instance, ?end, "link ended");
+    }
+}
+
 /// Never used twice, so that no answer for an earlier connection can reach a later one.
-fn fresh_name(pool: &Pool) -> Peer {
-    let (name, instance, nonce) = (pool.context.name, pool.context.instance, rand::random::<u64>());
+pub fn fresh_name(context: &Context) -> Peer {
+    let (name, instance, nonce) = (context.name, context.instance, rand::random::<u64>());
     Peer(format!("{name}.{instance}.{}.{nonce:016x}", std::process::id()).into())
 }
 

@@ -24,6 +24,8 @@ use crate::{
     stop::{self, StopSender},
 };
 
+mod hints;
+
 const LONG: Duration = Duration::from_secs(20);
 
 /// Answers when the test lets it.

@@ -27,6 +27,10 @@ pub struct Traffic {
     late: Counters,
     dropped: Counters,
     busy: Counters,
+    told: Counters,
+    untold: Counters,
+    heard: Counters,
+    unheard: Counters,
     seconds: Family<Face, Histogram, fn() -> Histogram>,
 }
 
@@ -49,6 +53,19 @@ pub struct Counted {
     pub busy: Counter,
     /// From question to answer.
     pub seconds: Histogram,
+}
+
+/// The counters of one hint.
+#[derive(Debug, Clone)]
+pub struct CountedHints {
+    /// Hints that were told.
+    pub told: Counter,
+    /// Hints that could not be told.
+    pub untold: Counter,
+    /// Hints that came.
+    pub heard: Counter,
+    /// Hints that were dropped because the box did not take them, or not understood.
+    pub unheard: Counter,
 }
 
 /// 62 µs to 4 s.
@@ -75,9 +92,26 @@ impl Traffic {
             counters("bus_dropped", "Answers that could not be delivered because their asker was gone"),
             counters("bus_busy", "Questions turned away because every instance had as much open as it takes"),
         );
+        let (told, untold, heard, unheard) = (
+            counters("bus_told", "Hints told"),
+            counters("bus_untold", "Hints that could not be told: too many at a time, or no socket"),
+            counters("bus_heard", "Hints heard"),
+            counters("bus_unheard", "Hints dropped where they are heard: too many at a time, or not understood"),
+        );
         let seconds = Family::new_with_constructor(histogram as fn() -> Histogram);
         registry.register("bus_seconds", "From question to answer", seconds.clone());
-        Self { asked, answered, refused, retried, late, dropped, busy, seconds }
+        Self { asked, answered, refused, retried, late, dropped, busy, told, untold, heard, unheard, seconds }
+    }
+
+    /// The counters of one hint.
+    pub fn of_hint(&self, interface: &'static str) -> CountedHints {
+        let one = |counters: &Counters| counters.get_or_create(&Face { interface }).clone();
+        CountedHints {
+            told: one(&self.told),
+            untold: one(&self.untold),
+            heard: one(&self.heard),
+            unheard: one(&self.unheard),
+        }
     }
 
     /// The counters of one interface.

@@ -8,6 +8,9 @@
 //!   if it were, sending gives up after [`SEND_WAIT`] and the lock is free again.
 //! * A frame is a slice of the read buffer: whoever kept a small one would keep 64 KiB. So small attachments are copied.
 //! * The end of a connection is told by the monitor only: receiving just stays pending.
+//! * PUB keeps up to 100,000 messages for a SUB that does not read, and says nothing about it: the bus cuts a SUB long
+//!   before that, and a SUB that reads has come back before it is cut.
+//! * SUB connects again by itself, slower and slower: it is dropped at the first loss, like a DEALER.
 //! * A refused connect is tried again inside the crate, every 50 ms and slower: the bus gives up on it as soon as it
 //!   sees the file change.
 
@@ -17,11 +20,11 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use tokio::time::timeout;
 use zeromq::{
-    DealerSocket, RouterSocket, Socket as _, SocketEvent, SocketOptions, SocketRecv as _, SocketSend as _, ZmqError,
-    ZmqMessage, util::PeerIdentity,
+    DealerSocket, PubSocket, RouterSocket, Socket as _, SocketEvent, SocketOptions, SocketRecv as _, SocketSend as _,
+    SubSocket, ZmqError, ZmqMessage, util::PeerIdentity,
 };
 
-use super::binding::{Arrival, Binding, Dealer, Parcel, Peer, Router, Undelivered};
+use super::binding::{Arrival, Audience, Binding, Dealer, Parcel, Peer, Publisher, Router, Subscriber, Undelivered};
 
 /// A peer that takes nothing for so long counts as gone.
 const SEND_WAIT: Duration = Duration::from_secs(1);
@@ -46,9 +49,23 @@ pub struct ZmqDealer {
     events: Events,
 }
 
+/// A PUB.
+pub struct ZmqPublisher {
+    socket: PubSocket,
+    events: Events,
+}
+
+/// A SUB with one connection.
+pub struct ZmqSubscriber {
+    socket: SubSocket,
+    events: Events,
+}
+
 impl Binding for ZeroMq {
     type Router = ZmqRouter;
     type Dealer = ZmqDealer;
+    type Publisher = ZmqPublisher;
+    type Subscriber = ZmqSubscriber;
 
     async fn bind(path: &Path) -> io::Result<ZmqRouter> {
         let mut socket = RouterSocket::new();
@@ -58,13 +75,33 @@ impl Binding for ZeroMq {
     }
 
     async fn connect(path: &Path, own: &Peer, within: Duration) -> io::Result<ZmqDealer> {
-        let mut options = SocketOptions::default();
-        options.peer_identity(PeerIdentity::try_from(own.0.clone()).map_err(io_error)?).connect_timeout(within);
-        let mut socket = DealerSocket::with_options(options);
+        let mut socket = DealerSocket::with_options(options(own, within)?);
         let events = socket.monitor().boxed();
         socket.connect(&endpoint(path)).await.map_err(io_error)?;
         Ok(ZmqDealer { socket, events })
     }
+
+    async fn publish(path: &Path) -> io::Result<ZmqPublisher> {
+        let mut socket = PubSocket::new();
+        let events = socket.monitor().boxed();
+        socket.bind(&endpoint(path)).await.map_err(io_error)?;
+        Ok(ZmqPublisher { socket, events })
+    }
+
+    async fn subscribe(path: &Path, own: &Peer, within: Duration) -> io::Result<ZmqSubscriber> {
+        let mut socket = SubSocket::with_options(options(own, within)?);
+        let events = socket.monitor().boxed();
+        // Before there is a connection: it is sent with the greeting.
+        socket.subscribe("").await.map_err(io_error)?;
+        socket.connect(&endpoint(path)).await.map_err(io_error)?;
+        Ok(ZmqSubscriber { socket, events })
+    }
+}
+
+fn options(own: &Peer, within: Duration) -> io::Result<SocketOptions> {
+    let mut options = SocketOptions::default();
+    options.peer_identity(PeerIdentity::try_from(own.0.clone()).map_err(io_error)?).connect_timeout(within);
+    Ok(options)
 }
 
 impl Router for ZmqRouter {
@@ -112,6 +149,43 @@ impl Dealer for ZmqDealer {
     }
 }
 
+impl Publisher for ZmqPublisher {
+    async fn next(&mut self) -> Audience {
+        loop {
+            match self.events.next().await {
+                Some(SocketEvent::Accepted(_, peer)) => return Audience::Came(Peer(peer.into())),
+                Some(SocketEvent::Disconnected(peer)) => return Audience::Gone(Peer(peer.into())),
+                Some(SocketEvent::AcceptFailed(cause)) => return Audience::NotAccepted(cause.to_string()),
+                Some(_) => {}
+                // The monitor lives as long as the socket; if it did not, nothing would be seen any more.
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    async fn send(&mut self, parcel: Parcel) -> Result<(), Undelivered> {
+        give(self.socket.send(message(None, parcel))).await
+    }
+
+    fn cut(&mut self, peer: &Peer) {
+        if let Ok(peer) = PeerIdentity::try_from(peer.0.clone()) {
+            self.socket.backend().peer_disconnected(&peer);
+        }
+    }
+}
+
+impl Subscriber for ZmqSubscriber {
+    async fn next(&mut self) -> Option<Parcel> {
+        loop {
+            tokio::select! {
+                biased;
+                message = self.socket.recv() => return Some(parcel(message.ok()?.into_vecdeque())),
+                Some(event) = self.events.next() => if let SocketEvent::Disconnected(_) = event { return None },
+            }
+        }
+    }
+}
+
 async fn give(sending: impl Future<Output = Result<(), ZmqError>>) -> Result<(), Undelivered> {
     timeout(SEND_WAIT, sending).await.map_err(|_| Undelivered)?.map_err(|_| Undelivered)
 }
@@ -156,6 +230,18 @@ fn parcel(mut frames: VecDeque<Bytes>) -> Parcel {
 impl std::fmt::Debug for ZmqRouter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("ZmqRouter")
+    }
+}
+
+impl std::fmt::Debug for ZmqPublisher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ZmqPublisher")
+    }
+}
+
+impl std::fmt::Debug for ZmqSubscriber {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ZmqSubscriber")
     }
 }
 
