@@ -7,7 +7,7 @@ use proto::{config::Rookery, wiring::TABLE};
 use rookery_tests::sources::{self, Source};
 
 /// Every crate and its layer. An arrow points strictly downward.
-const LAYERS: [(&str, u8); 13] = [
+const LAYERS: [(&str, u8); 14] = [
     ("rookery-tests", 4),
     ("rookery-benches", 4),
     ("supervisor", 3),
@@ -19,6 +19,7 @@ const LAYERS: [(&str, u8); 13] = [
     ("ipfs-node", 3),
     ("daemon", 2),
     ("comment-store", 2),
+    ("gateway", 2),
     ("proto", 1),
     ("unixfs", 1),
 ];
@@ -82,7 +83,7 @@ fn lines_of_tests(sources: &[Source]) -> impl Iterator<Item = (&Source, usize, &
         .flat_map(|source| source.tests().map(move |(at, line)| (source, at, line)))
 }
 
-// ---- 1: proto and unixfs know no socket, file, clock or runtime
+// ---- 1: proto, unixfs and gateway know no socket, file, clock or runtime
 
 #[test]
 fn layers_point_strictly_downward_and_no_box_depends_on_a_box() {
@@ -96,10 +97,10 @@ fn layers_point_strictly_downward_and_no_box_depends_on_a_box() {
 }
 
 #[test]
-fn proto_and_unixfs_are_built_from_crates_without_input_and_output() {
+fn what_is_sans_io_is_built_from_crates_without_input_and_output() {
     let with_io =
         ["tokio", "mio", "socket2", "async-io", "nix", "rustix", "zeromq", "hyper", "heed", "tempfile", "memmap2"];
-    for name in ["proto", "unixfs"] {
+    for name in ["proto", "unixfs", "gateway"] {
         let crates = built_from(name);
         let found: Vec<_> = with_io.iter().filter(|io| crates.iter().any(|name| name == *io)).collect();
         assert!(found.is_empty(), "{name} is built from {found:?}");
@@ -107,7 +108,7 @@ fn proto_and_unixfs_are_built_from_crates_without_input_and_output() {
 }
 
 #[test]
-fn proto_and_unixfs_name_no_socket_file_clock_or_thread() {
+fn what_is_sans_io_names_no_socket_file_clock_or_thread() {
     let sources = sources::rust();
     let words = [
         "std::net::Tcp",
@@ -120,15 +121,15 @@ fn proto_and_unixfs_name_no_socket_file_clock_or_thread() {
         "std::process",
         "std::env",
     ];
-    let places = lines_of_code(&sources).filter(|(source, _, _)| matches!(source.of_crate(), "proto" | "unixfs"));
+    let places = lines_of_code(&sources).filter(|(source, _, _)| matches!(source.of_crate(), "proto" | "unixfs" | "gateway"));
     let places = places.filter(|(_, _, line)| {
         words.iter().any(|word| line.split([' ', '{', '(', ',']).any(|part| part.starts_with(word)))
     });
-    assert_nowhere("proto and unixfs know no socket, file, clock or runtime", places);
+    assert_nowhere("proto, unixfs and gateway know no socket, file, clock or runtime", places);
 }
 
 #[test]
-fn proto_and_unixfs_build_where_there_is_no_operating_system() {
+fn what_is_sans_io_builds_where_there_is_no_operating_system() {
     const TARGET: &str = "wasm32-unknown-unknown";
     let installed = Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]).output();
     let folder = installed.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
@@ -137,7 +138,7 @@ fn proto_and_unixfs_build_where_there_is_no_operating_system() {
         return;
     }
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["check", "--offline", "-p", "proto", "-p", "unixfs", "--target", TARGET]);
+    cargo.args(["check", "--offline", "-p", "proto", "-p", "unixfs", "-p", "gateway", "--target", TARGET]);
     cargo.env("CARGO_TARGET_DIR", sources::root().join("target/wasm")).current_dir(sources::root());
     assert!(cargo.status().expect("cargo can be run").success());
 }

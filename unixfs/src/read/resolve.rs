@@ -19,6 +19,8 @@ pub struct Resolved {
 #[derive(Debug, Clone)]
 pub struct Resolver {
     at: Resolved,
+    /// The root, and where the path was after each segment that is resolved.
+    roots: Vec<Cid>,
     rest: VecDeque<Bytes>,
     /// How far down the shards of the current folder.
     level: u32,
@@ -35,7 +37,13 @@ impl Resolver {
     #[must_use]
     pub fn new(root: Cid, segments: impl IntoIterator<Item = Bytes>) -> Self {
         let at = Resolved { cid: root, tsize: None };
-        Self { at, rest: segments.into_iter().collect(), level: 0, is_given: false }
+        Self { at, roots: vec![root], rest: segments.into_iter().collect(), level: 0, is_given: false }
+    }
+
+    /// The root, and where the path was after each segment so far.
+    #[must_use]
+    pub fn roots(&self) -> &[Cid] {
+        &self.roots
     }
 
     /// Segments of the path that are not resolved yet: what is left when a block is no folder.
@@ -46,6 +54,7 @@ impl Resolver {
 
     fn found(&mut self, link: Link) {
         self.at = Resolved { cid: link.cid, tsize: Some(link.tsize) };
+        self.roots.push(link.cid);
         self.level = 0;
         self.rest.pop_front();
     }
