@@ -7,7 +7,7 @@ use std::{
 
 use comment_store::{Batch, Committed, Incoming, InsertError, StoreError, Writer};
 use proto::{
-    LegacyId, Topic,
+    LegacyId, Seq, Topic,
     posts::{Kept, PostError, Receipt},
 };
 
@@ -22,6 +22,8 @@ pub(crate) struct Written {
     pub(crate) outcomes: Outcomes,
     /// The topics that readers have to look at again.
     pub(crate) topics: BTreeSet<Topic>,
+    /// The newest arrival of the whole store.
+    pub(crate) last_seq: Seq,
     /// How long the disk took.
     pub(crate) commit_took: Duration,
 }
@@ -80,10 +82,11 @@ fn insert(batch: &mut Batch<'_>, comments: &[&Incoming], barred: &Barred) -> Res
 
 fn commit(batch: Batch<'_>, outcomes: Outcomes) -> Result<Written, StoreError> {
     let topics = batch.changed_topics();
+    let last_seq = outcomes.iter().flatten().map(|receipt| receipt.seq).max().unwrap_or_default();
     let began = Instant::now();
     match batch.commit()? {
-        Committed::As(_) => Ok(Written { outcomes, topics, commit_took: began.elapsed() }),
-        Committed::Nothing => Ok(Written { outcomes, topics: BTreeSet::new(), commit_took: Duration::ZERO }),
+        Committed::As(_) => Ok(Written { outcomes, topics, last_seq, commit_took: began.elapsed() }),
+        Committed::Nothing => Ok(Written { outcomes, topics: BTreeSet::new(), last_seq, commit_took: Duration::ZERO }),
     }
 }
 

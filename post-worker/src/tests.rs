@@ -3,18 +3,24 @@
 use std::{path::Path, time::Duration};
 
 use comment_store::{Incoming, Options, Writer};
-use daemon::board::{BoardReader, BoardWriter};
+use daemon::{
+    board::{BoardReader, BoardWriter},
+    bus::{Heard, Listener, Teller},
+    context::Context,
+    pulse::Pulse,
+    stop::{self, StopSender},
+};
 use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
 use proto::{
-    AnsweredBy, CommentId, Posts, Question, RequestId, Topic,
+    AnsweredBy, Arrived, CommentId, Posts, Question, RequestId, Topic,
     config::{self, Unsigned},
     interface::{Asked, decode, encode},
     posts::{Kept, Origin, PostComment, PostComments, PostError},
     record::{Draft, Limits},
 };
 
-use crate::{group, measures::Measures, posts::Keeper, tree, writing::Writing};
+use crate::{group, measures::Measures, posts::Keeper, readers::Readers, tree, writing::Writing};
 
 fn options() -> Options {
     Options { map_gib: 1, reserve_mib: 0, folder_history_s: 900, lock_wait: Duration::ZERO }
@@ -137,7 +143,13 @@ struct Rig {
     keeper: Keeper,
     reader: comment_store::Reader,
     board: BoardReader,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
+    _stop: StopSender,
+}
+
+fn context(dir: &Path, name: &'static str) -> (StopSender, Context) {
+    let (sender, stop) = stop::channel();
+    (sender, Context::new(name, 0, dir.to_owned(), stop, Pulse::new(None)))
 }
 
 impl Rig {
@@ -145,10 +157,11 @@ impl Rig {
         let dir = tempfile::tempdir().unwrap();
         let store = Writer::open(&dir.path().join("comments"), options).unwrap();
         let reader = store.reader();
-        let board = BoardWriter::open(dir.path()).unwrap();
-        let (writing, _) = Writing::start(store, board, config.group_comments, Measures::default()).unwrap();
+        let (stop, context) = context(dir.path(), "post-worker");
+        let readers = Readers { board: BoardWriter::open(dir.path()).unwrap(), arrived: Teller::open(context) };
+        let (writing, _) = Writing::start(store, readers, config.group_comments, Measures::default()).unwrap();
         let board = BoardReader::open(dir.path()).unwrap();
-        Self { keeper: Keeper::new(writing, config), reader, board, _dir: dir }
+        Self { keeper: Keeper::new(writing, config), reader, board, dir, _stop: stop }
     }
 
     fn new() -> Self {
@@ -187,6 +200,26 @@ async fn a_comment_is_kept_and_every_cache_is_told_before_its_author_is() {
     assert!(summary.folder.is_some() && snapshot.root().is_some());
     let again = rig.post(topic(1), signed("hi")).await.unwrap();
     assert_eq!(again, proto::posts::Receipt { kept: Kept::Known, ..receipt });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_listens_is_told_where_something_arrived_and_can_read_it_then() {
+    let rig = Rig::new();
+    let (_stop, context) = context(rig.dir.path(), "http-front");
+    let mut listener = Listener::<Arrived>::open(context);
+    let mut number = 0;
+    // What is told before the listener is let in is lost, as hints may be.
+    let hint = loop {
+        number += 1;
+        rig.post(topic(1), signed(&number.to_string())).await.unwrap();
+        let heard = tokio::time::timeout(Duration::from_millis(50), listener.next()).await;
+        if let Ok(Heard::Hint(hint)) = heard {
+            break hint;
+        }
+        assert!(number < 400, "no hint came");
+    };
+    assert_eq!(hint.topics, [topic(1)]);
+    assert!(rig.reader.snapshot().unwrap().last_seq() >= hint.last_seq && hint.last_seq.0 > 0);
 }
 
 #[tokio::test]

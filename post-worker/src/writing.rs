@@ -5,13 +5,14 @@
 use std::{fmt, sync::Arc, thread};
 
 use comment_store::{Incoming, StoreError, Writer};
-use daemon::{Failure, OrFail as _, board::BoardWriter};
+use daemon::{Failure, OrFail as _};
 use proto::posts::PostError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::{
     group::{self, Outcomes, Written},
     measures::Measures,
+    readers::Readers,
 };
 
 /// At most so many comments wait.
@@ -47,15 +48,14 @@ impl Writing {
     /// Starts the thread. The future ends when the thread does, with the reason.
     pub(crate) fn start(
         store: Writer,
-        board: BoardWriter,
+        readers: Readers,
         group_comments: u16,
         measures: Measures,
     ) -> Result<(Self, impl Future<Output = Failure>), Failure> {
-        // Our predecessor may have died between a commit and its bump.
-        board.bump_all();
+        readers.begin();
         let (queue, jobs) = mpsc::channel(WAITING_LIMIT);
         let (end, ended) = oneshot::channel();
-        let mut thread = WriterThread { store, board, jobs, group_comments: group_comments.max(1).into(), measures };
+        let mut thread = WriterThread { store, readers, jobs, group_comments: group_comments.max(1).into(), measures };
         let run = move || {
             // Nobody waits for the reason when the box is stopping.
             let _ = end.send(thread.run());
@@ -92,7 +92,7 @@ impl Writing {
 
 struct WriterThread {
     store: Writer,
-    board: BoardWriter,
+    readers: Readers,
     jobs: mpsc::Receiver<Job>,
     group_comments: usize,
     measures: Measures,
@@ -128,7 +128,7 @@ impl WriterThread {
 
     fn answer(&self, jobs: Vec<Job>, written: Written) {
         // Before anybody is told: whoever was told and reads must see it.
-        written.topics.iter().for_each(|topic| self.board.bump(topic));
+        self.readers.tell(&written);
         self.measures.group(&written);
         let mut outcomes = written.outcomes.into_iter();
         for job in jobs {
