@@ -7,15 +7,19 @@ use hyper::{
     HeaderMap, Method, Request,
     body::{Body as _, Incoming},
     header::{HeaderValue, VARY},
+    http::request::Parts,
 };
 use proto::RequestId;
 use tokio::time::Instant;
 
 use crate::{
     answer::{self, Answer, Answered},
+    cache::Cache,
     connection::link::Link,
+    crowd::{self, Crowd, Wish},
     health::tree::Tree,
     measures::Measures,
+    origin::{self, Origin, Origins},
     problem::Problem,
     request::body::BodyLimits,
     routes::Route,
@@ -36,7 +40,12 @@ pub(crate) struct Front<S: Sides> {
     pub(crate) board: BoardReader,
     pub(crate) tree: Tree,
     pub(crate) measures: Measures,
+    pub(crate) cache: Cache,
     pub(crate) limits: Limits,
+    /// Whose word about a visitor is believed.
+    pub(crate) origins: Origins,
+    /// Who may ask how much.
+    pub(crate) crowd: Crowd,
 }
 
 /// What is allowed of a request.
@@ -55,6 +64,7 @@ pub(crate) struct Visit {
     pub(crate) method: Method,
     pub(crate) uri: hyper::Uri,
     pub(crate) headers: HeaderMap,
+    pub(crate) origin: Origin,
 }
 
 impl<S: Sides> Front<S> {
@@ -63,9 +73,12 @@ impl<S: Sides> Front<S> {
         let began = Instant::now();
         let _serving = link.serving();
         let (parts, body) = request.into_parts();
-        let visit = Visit { id: daemon::request_id(), method: parts.method, uri: parts.uri, headers: parts.headers };
+        let origin = self.origins.of(link.peer().ip(), &parts.headers);
+        let clear = origin::check_host(parts.version, &parts.uri, &parts.headers);
+        let Parts { method, uri, headers, .. } = parts;
+        let visit = Visit { id: daemon::request_id(), method, uri, headers, origin };
         link.set_linger(!body.is_end_stream());
-        let route = Route::find(visit.uri.path());
+        let route = clear.and_then(|()| Route::find(visit.uri.path()));
         let name = route.as_ref().map_or(NOWHERE, Route::name);
         let varies = matches!(route, Ok(Route::Root | Route::Topic(_)));
         let mut answer = match self.dispatch(route, &visit, body, &link).await {
@@ -81,12 +94,26 @@ impl<S: Sides> Front<S> {
     }
 
     async fn dispatch(&self, route: Result<Route, Problem>, visit: &Visit, body: Incoming, link: &Link) -> Answered {
+        let place = self.admit(&route, visit)?;
         if visit.method == Method::OPTIONS {
             return Ok(answer::preflight(&visit.headers));
         }
         let route = route?;
         route.check_method(&visit.method)?;
-        self.answer(route, visit, body, link).await
+        Ok(self.answer(route, visit, body, link).await?.map(|body| body.holding(place)))
+    }
+
+    /// Lets the visitor ask, unless there is too much of him, or of all.
+    fn admit(&self, route: &Result<Route, Problem>, visit: &Visit) -> Result<crowd::Place, Problem> {
+        // Who watches over the server must not take a crowd for its death.
+        if matches!(route, Ok(Route::Live | Route::Ready)) {
+            return Ok(crowd::Place::uncounted());
+        }
+        let wish = if visit.method == Method::POST { Wish::Post } else { Wish::Read };
+        self.crowd.ask(visit.origin.client, wish).map_err(|later| {
+            self.measures.sent_away(later.limit);
+            Problem::too_many(later)
+        })
     }
 
     async fn answer(&self, route: Route, visit: &Visit, body: Incoming, link: &Link) -> Answered {

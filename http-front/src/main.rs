@@ -4,8 +4,11 @@
 //! touches no disk: killed and started again, it loses only the connections that it had accepted.
 
 mod answer;
+mod cache;
+mod coding;
 mod comments;
 mod connection;
+mod crowd;
 mod etag;
 mod front;
 mod health;
@@ -29,7 +32,11 @@ use std::{process::ExitCode, sync::Arc};
 use daemon::Boot;
 use proto::{Blocks, Posts, Threads, supervision::STATUS_SOCKET, wiring::HttpFront};
 
-use crate::{connection::door::Door, front::Front, health::tree::Tree, measures::Measures, sides::Bus};
+use crate::{
+    cache::Cache,
+    connection::door::Door, crowd::Crowd, front::Front, health::tree::Tree, measures::Measures, origin::Origins,
+    sides::Bus,
+};
 
 fn main() -> ExitCode {
     daemon::main(|boot: Boot<HttpFront>| {
@@ -39,7 +46,9 @@ fn main() -> ExitCode {
         let listens = boot.listens("http", boot.config().listen);
         boot.confine(|running, config| async move {
             let measures = Measures::default();
+            let cache = Cache::new(u64::from(config.cache_mib) << 20);
             running.register(|registry| measures.register(registry));
+            running.register(|registry| cache.register(registry));
             let (own, own_name) = (running.clone(), format!("http-front.{}", running.instance()));
             let front = Arc::new(Front::<Bus> {
                 reads: running.asker(threads)?,
@@ -48,7 +57,10 @@ fn main() -> ExitCode {
                 board: running.board_reader(board)?,
                 tree: Tree::new(running.path(&status), own_name, move || own.metrics_text()),
                 measures,
+                cache,
                 limits: settings::limits(&config, running.all()),
+                origins: Origins::new(&config),
+                crowd: Crowd::new(&config),
             });
             let (listener, manners) = (running.listener(&listens)?, settings::manners(&config, running.all()));
             running.ready();

@@ -9,6 +9,8 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+use crate::crowd::Limit;
+
 /// From 100 µs, a read that nothing delays, to 10 s, the longest that a worker is waited for.
 const SECONDS: [f64; 10] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.01, 0.05, 0.25, 1.0, 10.0];
 
@@ -24,6 +26,11 @@ struct Path {
     route: &'static str,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Met {
+    limit: Limit,
+}
+
 /// All counters of the front. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Measures {
@@ -31,6 +38,7 @@ pub(crate) struct Measures {
     seconds: Family<Path, Histogram, fn() -> Histogram>,
     connections: Gauge,
     accepted: Counter,
+    sent_away: Family<Met, Counter>,
     traffic: Traffic,
 }
 
@@ -48,6 +56,7 @@ impl Default for Measures {
             seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)),
             connections: Gauge::default(),
             accepted: Counter::default(),
+            sent_away: Family::default(),
             traffic: Traffic::default(),
         }
     }
@@ -61,6 +70,8 @@ impl Measures {
         registry.register_with_unit("http_request", told, Unit::Seconds, self.seconds.clone());
         registry.register("http_connections", "Connections open now", self.connections.clone());
         registry.register("http_connections_accepted", "Connections accepted", self.accepted.clone());
+        let told = "Requests and connections that met a limit";
+        registry.register("http_sent_away", told, self.sent_away.clone());
         let Traffic { received, sent } = self.traffic.clone();
         registry.register_with_unit("http_received", "Bytes received from clients", Unit::Bytes, received);
         registry.register_with_unit("http_sent", "Bytes sent to clients", Unit::Bytes, sent);
@@ -71,6 +82,11 @@ impl Measures {
         let labels = Request { route, method: method_name(method), status: status_class(status) };
         self.requests.get_or_create(&labels).inc();
         self.seconds.get_or_create(&Path { route }).observe(took.as_secs_f64());
+    }
+
+    /// Counts a visitor who met a limit.
+    pub(crate) fn sent_away(&self, limit: Limit) {
+        self.sent_away.get_or_create(&Met { limit }).inc();
     }
 
     /// Counts a connection until the guard is dropped.
@@ -145,6 +161,7 @@ mod tests {
         let open = measures.connected();
         drop(measures.connected());
         measures.traffic().sent(7);
+        measures.sent_away(Limit::AddressPosts);
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
         for line in [
@@ -155,6 +172,7 @@ mod tests {
             "http_connections 1",
             "http_connections_accepted_total 2",
             "http_sent_bytes_total 7",
+            r#"http_sent_away_total{limit="AddressPosts"} 1"#,
         ] {
             assert!(text.lines().any(|other| other == line), "{line}\n{text}");
         }

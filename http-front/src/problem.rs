@@ -11,7 +11,10 @@ use hyper::{
 use proto::{RequestId, posts::PostError, threads::ReadError};
 use serde::Serialize;
 
-use crate::sending::Body;
+use crate::{
+    crowd::{Later, Limit},
+    sending::Body,
+};
 
 /// At most so many characters of what was typed are repeated.
 const SHOWN: usize = 200;
@@ -34,6 +37,8 @@ enum Then {
     Nothing,
     /// Ask the same again in a second.
     AskAgain,
+    /// Ask the same again after so many seconds.
+    AskIn(u64),
     /// Use one of these methods.
     Use(&'static str),
     /// The connection ends: what the client still sends would not be read.
@@ -86,6 +91,13 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "bad-parameter", "Bad parameter", detail)
     }
 
+    /// Of all codings that there are the visitor takes none.
+    pub(crate) fn no_coding(typed: &str) -> Self {
+        let made = crate::coding::Coding::MADE.map(crate::coding::Coding::name).join(", ");
+        let detail = format!("`Accept-Encoding: {}` refuses everything; there are {made} and identity", shown(typed));
+        Self::new(StatusCode::NOT_ACCEPTABLE, "no-coding", "Not acceptable", detail)
+    }
+
     /// Nobody has commented on the page.
     pub(crate) fn no_comments(topic: proto::Topic) -> Self {
         let detail = format!("nobody has commented on topic {topic}, so it has no folder; POST to it to be the first");
@@ -130,6 +142,29 @@ impl Problem {
             _ => ("not-http", "Not HTTP", "the bytes are no HTTP/1.1 request; expected one, RFC 9112".to_owned()),
         };
         Self::new(status, slug, title, detail).then(Then::Reconnect)
+    }
+
+    /// A request that does not say whom it asks, or says so twice.
+    pub(crate) fn bad_host() -> Self {
+        let detail =
+            "expected one `Host`, a name or an address and perhaps a port, such as `comments.example.org:8780`";
+        Self::new(StatusCode::BAD_REQUEST, "bad-host", "Bad host", detail)
+    }
+
+    /// More than this visitor, or all of them, may ask.
+    pub(crate) fn too_many(later: Later) -> Self {
+        let what = match later.limit {
+            Limit::AddressReads => "requests came lately from your network (an IPv4 /24 or IPv6 /48)",
+            Limit::AddressPosts => "posts came lately from your network (an IPv4 /24 or IPv6 /48)",
+            Limit::TotalReads => "requests came lately from all visitors together",
+            Limit::TotalPosts => "posts came lately from all visitors together",
+            Limit::AddressRequests => "requests of your network (an IPv4 /24 or IPv6 /48) are still open",
+            Limit::AddressConnections => "connections of your network (an IPv4 /24 or IPv6 /48) are open",
+        };
+        let wait_s = later.wait.as_millis().div_ceil(1_000).max(1);
+        let wait_s = u64::try_from(wait_s).unwrap_or(u64::MAX);
+        let detail = format!("as many {what} as may be; ask again in {wait_s} s");
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many", "Too many requests", detail).then(Then::AskIn(wait_s))
     }
 
     /// The tree cannot do its main job.
@@ -185,6 +220,7 @@ impl Problem {
         match self.then {
             Then::Nothing => None,
             Then::AskAgain => headers.insert(RETRY_AFTER, HeaderValue::from_static("1")),
+            Then::AskIn(wait_s) => headers.insert(RETRY_AFTER, HeaderValue::from(wait_s)),
             Then::Use(allow) => headers.insert(ALLOW, HeaderValue::from_static(allow)),
             Then::Reconnect => headers.insert(CONNECTION, HeaderValue::from_static("close")),
         };

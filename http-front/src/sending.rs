@@ -9,12 +9,16 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
+use crate::crowd::Place;
+
 /// The body of an answer.
 pub(crate) enum Body {
     /// All there.
     Whole(Full<Bytes>),
     /// Made while it is sent.
     Streamed(Pin<Box<dyn HttpBody<Data = Bytes, Error = Cut> + Send>>),
+    /// Sent to somebody who is counted until he has all of it.
+    Counted { body: Box<Self>, _place: Place },
 }
 
 /// Why a stream ended before its end: its connection is cut, so that the client knows.
@@ -37,6 +41,11 @@ impl Body {
     pub(crate) fn streamed(source: impl HttpBody<Data = Bytes, Error = Cut> + Send + 'static) -> Self {
         Self::Streamed(Box::pin(source))
     }
+
+    /// The same, which gives the place back when it is sent or dropped.
+    pub(crate) fn holding(self, place: Place) -> Self {
+        if place.is_counted() { Self::Counted { body: Box::new(self), _place: place } } else { self }
+    }
 }
 
 impl HttpBody for Body {
@@ -47,6 +56,7 @@ impl HttpBody for Body {
         match self.get_mut() {
             Self::Whole(whole) => Pin::new(whole).poll_frame(cx).map_err(|never| match never {}),
             Self::Streamed(source) => source.as_mut().poll_frame(cx),
+            Self::Counted { body, .. } => Pin::new(&mut **body).poll_frame(cx),
         }
     }
 
@@ -54,6 +64,7 @@ impl HttpBody for Body {
         match self {
             Self::Whole(whole) => whole.is_end_stream(),
             Self::Streamed(source) => source.is_end_stream(),
+            Self::Counted { body, .. } => body.is_end_stream(),
         }
     }
 
@@ -61,6 +72,7 @@ impl HttpBody for Body {
         match self {
             Self::Whole(whole) => whole.size_hint(),
             Self::Streamed(source) => source.size_hint(),
+            Self::Counted { body, .. } => body.size_hint(),
         }
     }
 }

@@ -220,6 +220,8 @@ section! {
         connections: u32 = 16_384,
         /// How long an answer of a worker is waited for.
         answer_wait_ms: u64 = 10_000,
+        /// The memory of kept answers; 0 keeps none.
+        cache_mib: u32 = 64,
         /// Reverse proxies whose `X-Forwarded-*` are believed.
         trusted_proxies: Vec<Network> = Vec::new(),
         /// Under which address the world knows this server; unset: as each visitor wrote it.

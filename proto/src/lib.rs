@@ -9,6 +9,7 @@
 //! * [`supervision`]: what a box tells the supervisor, and what the supervisor tells the operator.
 //! * [`tap`]: what `supervisor tap` reads from a box.
 //! * [`config`]: `rookery.toml`, every section of it.
+//! * [`outside`]: reverse proxies and public addresses, as the configuration has them.
 
 pub mod blocks;
 pub mod bus;
@@ -16,6 +17,7 @@ pub mod config;
 pub mod hints;
 pub mod ids;
 pub mod interface;
+pub mod outside;
 pub mod posts;
 pub mod record;
 pub mod supervision;

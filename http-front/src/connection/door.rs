@@ -16,8 +16,15 @@ use tokio::{
 use super::{
     link::Link,
     patience::{Patient, Waits},
+    refusal,
 };
-use crate::{front::Front, seldom::Seldom, sides::Sides};
+use crate::{
+    crowd::{Later, Place},
+    front::Front,
+    problem::Problem,
+    seldom::Seldom,
+    sides::Sides,
+};
 
 /// Twice as often as the supervisor wants to hear from us.
 const BEAT_EVERY: Duration = Duration::from_millis(500);
@@ -98,11 +105,23 @@ impl<S: Sides> Door<S> {
     }
 
     fn attend(&self, stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit) {
+        let place = match self.admit(peer) {
+            Ok(place) => place,
+            Err(later) => return send_away(&stream, later),
+        };
         let visit = attend(stream, peer, Arc::clone(&self.front), self.manners.waits, self.stop.clone());
         tokio::spawn(async move {
             visit.await;
-            drop(slot);
+            drop((place, slot));
         });
+    }
+
+    /// A proxy that is trusted has many clients; each of them is counted by his requests.
+    fn admit(&self, peer: SocketAddr) -> Result<Place, Later> {
+        if self.front.origins.trusts(peer.ip()) {
+            return Ok(Place::uncounted());
+        }
+        self.front.crowd.enter(peer.ip()).inspect_err(|later| self.front.measures.sent_away(later.limit))
     }
 
     /// Nobody new; who is in is served to the end, but not for ever.
@@ -123,6 +142,13 @@ impl<S: Sides> Door<S> {
         let left = manners.connections as usize - slots.available_permits();
         tracing::warn!(left, "ended with connections still open");
     }
+}
+
+/// Says why, in one try, and lets the connection go: who has too many is not worth a task of ours.
+fn send_away(stream: &TcpStream, later: Later) {
+    // What has come already is taken: a close with unread bytes is a reset, which can overtake the answer.
+    let _ = stream.try_read(&mut [0; 4_096]);
+    let _ = stream.try_write(&refusal::render(&Problem::too_many(later)));
 }
 
 /// A client that was gone before we came to it is no reason to pause; without descriptors or memory, trying again at once

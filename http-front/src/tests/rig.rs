@@ -15,7 +15,11 @@ use super::{
     boxes::{Reads, Shelf, Stand, Writes},
     client::{Body, Client, Reply, SOON},
 };
-use crate::{connection::door::Door, front::Front, health::tree::Tree, measures::Measures, settings, sides::Sides};
+use crate::{
+    cache::Cache,
+    connection::door::Door, crowd::Crowd, front::Front, health::tree::Tree, measures::Measures, origin::Origins,
+    settings, sides::Sides,
+};
 
 /// The stand-ins, as the front sees them.
 struct StandIns;
@@ -58,7 +62,10 @@ impl Rig {
             board: BoardReader::open(runtime_dir.path()).unwrap(),
             tree: Tree::new("/nonexistent/status.sock".into(), "http-front.0".to_owned(), String::new),
             measures: measures.clone(),
+            cache: Cache::new(u64::from(all.http_front.cache_mib) << 20),
             limits: settings::limits(&all.http_front, &all),
+            origins: Origins::new(&all.http_front),
+            crowd: Crowd::new(&all.http_front),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
