@@ -64,8 +64,8 @@ struct Got {
 }
 
 impl Got {
-    fn header(&self, name: HeaderName) -> &str {
-        self.head.headers().get(&name).map_or("", |value| value.to_str().unwrap())
+    fn header(&self, name: &HeaderName) -> &str {
+        self.head.headers().get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     fn cids(&self) -> Vec<Cid> {
@@ -73,9 +73,9 @@ impl Got {
     }
 }
 
-fn ask(blocks: &Blocks, method: Method, uri: &str, headers: &[(HeaderName, &str)]) -> Result<Got, Refusal> {
+fn ask(blocks: &Blocks, method: &Method, uri: &str, headers: &[(HeaderName, &str)]) -> Result<Got, Refusal> {
     let headers = headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()));
-    let mut exchange = Exchange::new(Ask::read(&method, &uri.parse().unwrap(), &HeaderMap::from_iter(headers))?);
+    let mut exchange = Exchange::new(Ask::read(method, &uri.parse().unwrap(), &HeaderMap::from_iter(headers))?);
     let answer = loop {
         match exchange.step()? {
             Next::Answer(answer) => break answer,
@@ -114,7 +114,7 @@ fn ask(blocks: &Blocks, method: Method, uri: &str, headers: &[(HeaderName, &str)
 }
 
 fn get(blocks: &Blocks, uri: &str) -> Got {
-    ask(blocks, Method::GET, uri, &[]).unwrap_or_else(|refusal| panic!("{uri}: {refusal}"))
+    ask(blocks, &Method::GET, uri, &[]).unwrap_or_else(|refusal| panic!("{uri}: {refusal}"))
 }
 
 /// What an archive of everything holds, said in the plainest way.
@@ -186,7 +186,7 @@ proptest! {
         let uri = format!("/ipfs/{}/f0?format=car&dag-scope=entity&entity-bytes={from}:{last}&car-dups={dups}", root.cid);
         let got = get(&blocks, &uri);
         prop_assert!(!got.is_cut);
-        let (_, file) = got.header(HeaderName::from_static("x-ipfs-roots")).rsplit_once(',').unwrap();
+        let (_, file) = got.header(&HeaderName::from_static("x-ipfs-roots")).rsplit_once(',').unwrap();
         let end = i64::try_from(content.len()).unwrap();
         let place = |at: i64| if at < 0 { end + at } else { at };
         let first = place(from).clamp(0, end);
@@ -223,7 +223,7 @@ proptest! {
         let all = get(&blocks, &format!("/ipfs/{}?format=car", root.cid)).cids();
         let gone = *which.get(&all);
         blocks.all.remove(&gone);
-        match ask(&blocks, Method::GET, &format!("/ipfs/{}?format=car", root.cid), &[]) {
+        match ask(&blocks, &Method::GET, &format!("/ipfs/{}?format=car", root.cid), &[]) {
             Err(refusal) => prop_assert_eq!((refusal, gone), (Refusal::Missing(root.cid), root.cid)),
             Ok(got) => {
                 prop_assert!(got.is_cut);
@@ -236,8 +236,8 @@ proptest! {
     #[test]
     fn any_request_is_answered(uri in "/ipfs/[a-zA-Z0-9/%.?&=:*_-]{0,80}", accept in "[ -~]{0,40}") {
         let Ok(_) = uri.parse::<http::Uri>() else { return Ok(()) };
-        let _ = ask(&Blocks::default(), Method::GET, &uri, &[(header::ACCEPT, &accept)]);
-        let _ = ask(&Blocks::default(), Method::GET, &format!("{uri}&format=car"), &[(header::RANGE, &accept)]);
+        let _ = ask(&Blocks::default(), &Method::GET, &uri, &[(header::ACCEPT, &accept)]);
+        let _ = ask(&Blocks::default(), &Method::GET, &format!("{uri}&format=car"), &[(header::RANGE, &accept)]);
     }
 }
 
@@ -265,7 +265,7 @@ fn a_path_that_leads_nowhere_is_proved_by_its_blocks() {
         let got = get(&blocks, &format!("/ipfs/{}{path}?format=car", root.cid));
         assert_eq!(got.cids(), proof);
         assert_eq!(got.root, Some(unixfs::car::header(&["bafkqaaa".parse().unwrap()])));
-        let refusal = ask(&blocks, Method::GET, &format!("/ipfs/{}{path}?format=raw", root.cid), &[]).unwrap_err();
+        let refusal = ask(&blocks, &Method::GET, &format!("/ipfs/{}{path}?format=raw", root.cid), &[]).unwrap_err();
         assert_eq!(refusal.status(), StatusCode::NOT_FOUND);
     }
 }
@@ -285,7 +285,7 @@ fn what_is_not_here_is_said_in_the_words_of_the_request() {
     let (blocks, cid) = (Blocks::default(), cid_raw(b"elsewhere"));
     for format in ["raw", "car"] {
         let uri = format!("/ipfs/{cid}?format={format}");
-        let refused = |headers: &[_]| ask(&blocks, Method::GET, &uri, headers).unwrap_err();
+        let refused = |headers: &[_]| ask(&blocks, &Method::GET, &uri, headers).unwrap_err();
         assert_eq!(refused(&[]), Refusal::Missing(cid));
         let cached = (header::CACHE_CONTROL, "only-if-cached");
         assert_eq!(refused(&[cached]).status(), StatusCode::PRECONDITION_FAILED);
@@ -297,13 +297,13 @@ fn who_knows_the_tag_gets_nothing_else() {
     let (blocks, root) = tree(V1, &[b"text".to_vec()]);
     for query in ["format=raw", "format=car", "format=car&dag-scope=block", "format=car&car-dups=y"] {
         let uri = format!("/ipfs/{}/f0?{query}", root.cid);
-        let tag = get(&blocks, &uri).header(header::ETAG).to_owned();
+        let tag = get(&blocks, &uri).header(&header::ETAG).to_owned();
         for known in [tag.clone(), format!("\"other\", {tag}"), "*".to_owned()] {
-            let again = ask(&blocks, Method::GET, &uri, &[(header::IF_NONE_MATCH, &known)]).unwrap();
-            assert_eq!((again.head.status(), again.header(header::ETAG)), (StatusCode::NOT_MODIFIED, tag.as_str()));
+            let again = ask(&blocks, &Method::GET, &uri, &[(header::IF_NONE_MATCH, &known)]).unwrap();
+            assert_eq!((again.head.status(), again.header(&header::ETAG)), (StatusCode::NOT_MODIFIED, tag.as_str()));
             assert!(again.body.is_empty() && again.blocks.is_empty());
         }
-        let other = ask(&blocks, Method::GET, &uri, &[(header::IF_NONE_MATCH, "\"other\"")]).unwrap();
+        let other = ask(&blocks, &Method::GET, &uri, &[(header::IF_NONE_MATCH, "\"other\"")]).unwrap();
         assert_eq!(other.head.status(), StatusCode::OK);
     }
 }
@@ -313,7 +313,7 @@ fn a_head_has_the_headers_of_a_get() {
     let (blocks, root) = tree(V1, &[b"text".to_vec()]);
     for query in ["format=raw", "format=car"] {
         let uri = format!("/ipfs/{}?{query}&filename=a%20b", root.cid);
-        let head = ask(&blocks, Method::HEAD, &uri, &[]).unwrap();
+        let head = ask(&blocks, &Method::HEAD, &uri, &[]).unwrap();
         assert_eq!(head.head.headers(), get(&blocks, &uri).head.headers());
         assert!(head.blocks.is_empty());
     }

@@ -1,24 +1,26 @@
-//! The trustless gateway: blocks and archives of whole DAGs for clients that check every byte themselves.
+//! The trustless gateway: blocks and archives for clients that check every byte themselves.
 //!
-//! Asked by anyone. `GET` and `HEAD` of `/ipfs/<cid>` with `format=raw` or `format=car` (or the same by `Accept`).
+//! Asked by anyone. What a request means and what the answer is, is the crate `gateway`'s to know; here are the blocks, the
+//! turns and the clients.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use gateway::{Answer, Ask, Exchange, Frames, Next, Refusal as No, Walk};
 use hyper::{
-    HeaderMap, Method, Request, Response, StatusCode,
+    Method, Request, Response, StatusCode,
     body::{Frame, Incoming},
-    header::{self, HeaderValue},
+    header::{self, HeaderName, HeaderValue},
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     task,
     time::{Duration, timeout},
 };
-use unixfs::{Cid, car};
+use unixfs::{Cid, Step, car};
 
 use crate::{
-    node::{Node, Walk},
+    node::{self, Node},
     refusal::Refusal,
     rpc::{Cut, body::Body, plain},
     wait::wait,
@@ -30,27 +32,40 @@ const FRAMES: usize = 4;
 const CLIENT_WAIT: Duration = Duration::from_secs(60);
 /// How long a request waits for its turn.
 const TURN_WAIT: Duration = Duration::from_secs(30);
-const IMMUTABLE: &str = "public, max-age=29030400, immutable";
-
-/// What a client wants of a CID.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
-    Raw,
-    Car,
-}
+/// All archives together keep so many names of blocks: about 100 MiB. One that would need more is cut off.
+const NAMES: usize = 1 << 20;
+/// Names are granted by so many at a time.
+const GRANT: usize = 1 << 12;
+const READABLE: HeaderValue =
+    HeaderValue::from_static("Content-Length, Content-Range, Content-Location, Etag, X-Ipfs-Path, X-Ipfs-Roots");
 
 /// The gateway of a node.
 #[derive(Debug, Clone)]
 pub struct Gateway {
     node: Arc<Node>,
     turns: Arc<Semaphore>,
+    names: Arc<Semaphore>,
+}
+
+/// What a request came to.
+enum Outcome {
+    Answer(Answer),
+    No(Box<No>),
+    Broken(Refusal),
+}
+
+impl From<No> for Outcome {
+    fn from(no: No) -> Self {
+        Self::No(Box::new(no))
+    }
 }
 
 impl Gateway {
     /// The gateway of `node`.
     #[must_use]
     pub fn new(node: Arc<Node>) -> Self {
-        Self { node, turns: Arc::new(Semaphore::new(TURNS)) }
+        let (turns, names) = (Arc::new(Semaphore::new(TURNS)), Arc::new(Semaphore::new(NAMES / GRANT)));
+        Self { node, turns, names }
     }
 
     /// Answers a request.
@@ -59,9 +74,10 @@ impl Gateway {
         let headers = answer.headers_mut();
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD, OPTIONS"));
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, READABLE);
         headers.insert(
             header::ACCESS_CONTROL_ALLOW_HEADERS,
-            HeaderValue::from_static("Content-Type, Range, X-Requested-With"),
+            HeaderValue::from_static("Content-Type, Range, User-Agent, X-Requested-With"),
         );
         answer
     }
@@ -70,79 +86,99 @@ impl Gateway {
         match *request.method() {
             Method::GET | Method::HEAD => {}
             Method::OPTIONS => return Response::new(Body::empty()),
-            _ => return plain(StatusCode::METHOD_NOT_ALLOWED, "405 method not allowed: a gateway only reads\n"),
+            _ => return not_allowed(),
         }
-        let Some(rest) = request.uri().path().strip_prefix("/ipfs/") else {
+        if !request.uri().path().starts_with("/ipfs/") {
             return plain(StatusCode::NOT_FOUND, "404 not found: ask for /ipfs/<cid>?format=raw or format=car\n");
-        };
-        let (root, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let Ok(cid) = root.parse::<Cid>() else {
-            return plain(StatusCode::BAD_REQUEST, format!("400 bad request: {root:?} is no CID\n"));
-        };
-        let query = request.uri().query().unwrap_or_default();
-        let Some(format) = format_of(query, request.headers()) else {
-            let what = "501 not implemented: this gateway serves blocks (format=raw) and archives (format=car) only\n";
-            return plain(StatusCode::NOT_IMPLEMENTED, what);
-        };
-        if !path.trim_matches('/').is_empty() {
-            return plain(
-                StatusCode::NOT_IMPLEMENTED,
-                "501 not implemented: this gateway does not resolve paths yet\n",
-            );
         }
-        if let Some(refusal) = unsupported(query) {
-            return plain(StatusCode::NOT_IMPLEMENTED, refusal);
+        match Ask::read(request.method(), request.uri(), request.headers()) {
+            Ok(ask) => self.serve(ask).await,
+            Err(no) => refuse(&no, None),
         }
-        self.serve(cid, format, request).await
     }
 
-    async fn serve(&self, cid: Cid, format: Format, request: &Request<Incoming>) -> Response<Body> {
+    async fn serve(&self, ask: Ask) -> Response<Body> {
         let Ok(Ok(turn)) = timeout(TURN_WAIT, Arc::clone(&self.turns).acquire_owned()).await else {
             return plain(StatusCode::SERVICE_UNAVAILABLE, "503 too busy: try again in a few seconds\n");
         };
-        let node = Arc::clone(&self.node);
-        let read = task::spawn_blocking(move || node.store.get(&cid)).await;
-        let root = match read {
-            Ok(Ok(Some(root))) => root,
-            Ok(Ok(None)) => return plain(StatusCode::NOT_FOUND, format!("404 not found: {cid} is not here\n")),
-            Ok(Err(error)) => return plain(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
-            Err(_) => return plain(StatusCode::INTERNAL_SERVER_ERROR, "reading the block ended early\n"),
-        };
-        let etag = match format {
-            Format::Raw => format!("\"{cid}.raw\""),
-            Format::Car => format!("W/\"{cid}.car\""),
-        };
-        if request.headers().get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
-            let mut answer = Response::new(Body::empty());
-            *answer.status_mut() = StatusCode::NOT_MODIFIED;
-            return answer;
+        let (node, path) = (Arc::clone(&self.node), ask.path_header());
+        match task::spawn_blocking(move || exchange(&node, ask)).await {
+            Ok(Outcome::Answer(Answer::Whole(answer))) => whole(answer),
+            Ok(Outcome::Answer(Answer::Archive(head, walk))) => head.map(|()| self.archive(*walk, turn)),
+            Ok(Outcome::No(no)) => refuse(&no, Some(path)),
+            Ok(Outcome::Broken(error)) => plain(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
+            Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "reading blocks ended early\n"),
         }
-        let body = match (format, request.method() == Method::HEAD) {
-            (Format::Raw, _) => Body::whole(root),
-            (Format::Car, true) => Body::empty(),
-            (Format::Car, false) => self.archive(cid, turn),
-        };
-        let mut answer = Response::new(body);
-        describe(&cid, format, &etag, answer.headers_mut());
-        answer
     }
 
-    fn archive(&self, root: Cid, turn: OwnedSemaphorePermit) -> Body {
+    fn archive(&self, walk: Walk, turn: OwnedSemaphorePermit) -> Body {
         let (frames, receiver) = mpsc::channel(FRAMES);
-        let node = Arc::clone(&self.node);
+        let (node, names) = (Arc::clone(&self.node), Arc::clone(&self.names));
         task::spawn_blocking(move || {
             let send = |piece: Result<Bytes, Cut>| {
                 let sent = wait(frames.send(piece.map(Frame::data)), CLIENT_WAIT);
                 matches!(sent, Some(Ok(()))).then_some(()).ok_or_else(|| Refusal::failed("the client is gone"))
             };
             // The status has been sent: an archive that is cut off says that a block is missing.
-            if let Err(refusal) = write_archive(&node, root, &mut |bytes| send(Ok(bytes))) {
+            if let Err(refusal) = write_walk(&node, walk, &names, &mut |bytes| send(Ok(bytes))) {
                 let _ = send(Err(Cut::because(&refusal)));
             }
             drop(turn);
         });
         Body::streamed(receiver)
     }
+}
+
+fn exchange(node: &Node, ask: Ask) -> Outcome {
+    let mut exchange = Exchange::new(ask);
+    loop {
+        let need = match exchange.step() {
+            Ok(Next::Need(cid)) => cid,
+            Ok(Next::Answer(answer)) => return Outcome::Answer(answer),
+            Err(no) => return no.into(),
+        };
+        let brought = match node.store.get(&need) {
+            Ok(Some(bytes)) => exchange.supply(&need, bytes),
+            Ok(None) => exchange.missing(),
+            Err(error) => return Outcome::Broken(error.into()),
+        };
+        if let Err(no) = brought {
+            return no.into();
+        }
+    }
+}
+
+/// Writes an archive as a request of the gateway has it.
+fn write_walk(
+    node: &Node,
+    mut walk: Walk,
+    names: &Arc<Semaphore>,
+    send: &mut impl FnMut(Bytes) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    let (mut granted, mut frames) = (Vec::new(), Frames::new(&walk.header()));
+    loop {
+        match walk.step().map_err(|error| Refusal::from_error(&error))? {
+            Step::Done => return send(frames.take()),
+            Step::Need(cid) => supply(node, &mut walk, &cid)?,
+            Step::Give(block) => {
+                grant(&walk, names, &mut granted)?;
+                frames.push(&block).map_or(Ok(()), &mut *send)?;
+            }
+        }
+    }
+}
+
+fn supply(node: &Node, walk: &mut Walk, cid: &Cid) -> Result<(), Refusal> {
+    walk.supply(cid, node.block(cid)?).map_err(|error| Refusal::from_error(&error))
+}
+
+/// A walk over many blocks keeps many names: it may, as long as there is room for them.
+fn grant(walk: &Walk, names: &Arc<Semaphore>, granted: &mut Vec<OwnedSemaphorePermit>) -> Result<(), Refusal> {
+    while walk.names_kept() > (granted.len() + 1) * GRANT {
+        let more = Arc::clone(names).try_acquire_owned();
+        granted.push(more.map_err(|_| Refusal::failed("too many large archives are being written"))?);
+    }
+    Ok(())
 }
 
 /// Writes all blocks below a root, parents first, each once.
@@ -152,7 +188,7 @@ pub(crate) fn write_archive(
     send: &mut impl FnMut(Bytes) -> Result<(), Refusal>,
 ) -> Result<(), Refusal> {
     send(car::header(&[root]))?;
-    let mut walk = Walk::new(root);
+    let mut walk = node::Walk::new(root);
     while let Some(block) = walk.next_block(node)? {
         if unixfs::inline_block(&block.cid).is_some() {
             continue;
@@ -163,51 +199,21 @@ pub(crate) fn write_archive(
     Ok(())
 }
 
-fn describe(cid: &Cid, format: Format, etag: &str, headers: &mut HeaderMap) {
-    let (content_type, ending) = match format {
-        Format::Raw => ("application/vnd.ipld.raw", "bin"),
-        Format::Car => ("application/vnd.ipld.car; version=1; order=dfs; dups=n", "car"),
-    };
-    let rows = [
-        (header::CONTENT_TYPE, content_type.to_owned()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{cid}.{ending}\"")),
-        (header::ETAG, etag.to_owned()),
-        (header::CACHE_CONTROL, IMMUTABLE.to_owned()),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
-        (header::HeaderName::from_static("x-ipfs-path"), format!("/ipfs/{cid}")),
-        (header::HeaderName::from_static("x-ipfs-roots"), cid.to_string()),
-    ];
-    for (name, value) in rows {
-        headers.insert(name, HeaderValue::try_from(value).expect("CIDs and these texts are ASCII"));
-    }
+fn whole(answer: Response<Bytes>) -> Response<Body> {
+    answer.map(Body::whole)
 }
 
-/// `format` counts more than `Accept`.
-fn format_of(query: &str, headers: &HeaderMap) -> Option<Format> {
-    let asked = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "format");
-    if let Some((_, format)) = asked {
-        return match &*format {
-            "raw" => Some(Format::Raw),
-            "car" => Some(Format::Car),
-            _ => None,
-        };
-    }
-    let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    accept.flat_map(|value| value.split(',')).find_map(|kind| match kind.split(';').next()?.trim() {
-        "application/vnd.ipld.raw" => Some(Format::Raw),
-        "application/vnd.ipld.car" => Some(Format::Car),
-        _ => None,
-    })
+fn not_allowed() -> Response<Body> {
+    let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "405 method not allowed: a gateway only reads\n");
+    answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
+    answer
 }
 
-/// Parts of the specification that this gateway does not have.
-fn unsupported(query: &str) -> Option<String> {
-    let mut asked = form_urlencoded::parse(query.as_bytes());
-    asked.find_map(|(name, value)| match (&*name, &*value) {
-        ("dag-scope", "all") | ("car-version", "1") | ("car-order", "dfs" | "unk") | ("car-dups", "n") => None,
-        ("dag-scope" | "car-version" | "car-order" | "car-dups" | "entity-bytes", _) => Some(format!(
-            "501 not implemented: {name}={value}; this gateway writes whole DAGs in the order of a walk\n"
-        )),
-        _ => None,
-    })
+fn refuse(no: &No, path: Option<(HeaderName, HeaderValue)>) -> Response<Body> {
+    let status = no.status();
+    let reason = status.canonical_reason().unwrap_or_default().to_ascii_lowercase();
+    let mut answer = plain(status, format!("{} {reason}: {no}\n", status.as_u16()));
+    answer.headers_mut().extend(path);
+    answer.headers_mut().extend(no.content_range().map(|value| (header::CONTENT_RANGE, value)));
+    answer
 }
