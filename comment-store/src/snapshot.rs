@@ -46,6 +46,13 @@ pub struct Shown<'t> {
     pub edit: Option<Edit<'t>>,
 }
 
+impl Shown<'_> {
+    /// The length of what its author wrote.
+    pub(crate) fn bytes(&self) -> usize {
+        self.blob.map_or(0, <[u8]>::len) + self.edit.map_or(0, |edit| edit.blob.len())
+    }
+}
+
 /// What takes the place of a comment's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Edit<'t> {
@@ -201,7 +208,7 @@ impl<'r> Snapshot<'r> {
                 passed += 1;
             } else {
                 let shown = self.shown(topic, seq, value)?;
-                bytes += shown.blob.map_or(0, <[u8]>::len) + shown.edit.map_or(0, |edit| edit.blob.len());
+                bytes += shown.bytes();
                 if bytes > room_bytes && !comments.is_empty() {
                     return Ok(Page { comments, next: last });
                 }
@@ -380,7 +387,7 @@ impl<'r> Snapshot<'r> {
         }))
     }
 
-    fn rows_after(
+    pub(crate) fn rows_after(
         &self,
         topic: &Topic,
         after: Option<Seq>,
@@ -407,12 +414,12 @@ impl<'r> Snapshot<'r> {
         Ok((seq, value))
     }
 
-    fn row_bytes(&self, topic: &Topic, seq: Seq) -> Result<&[u8], StoreError> {
+    pub(crate) fn row_bytes(&self, topic: &Topic, seq: Seq) -> Result<&[u8], StoreError> {
         let value = self.store.tables.comments.get(&self.txn, &keys::row(topic, seq))?;
         value.ok_or_else(|| self.store.damaged("comments", &format!("{topic} {seq}")))
     }
 
-    fn decode<'t>(&self, seq: Seq, value: &'t [u8]) -> Result<(Row, &'t [u8]), StoreError> {
+    pub(crate) fn decode<'t>(&self, seq: Seq, value: &'t [u8]) -> Result<(Row, &'t [u8]), StoreError> {
         Row::decode(value).ok_or_else(|| self.store.damaged("comments", &format!("{seq} that can be read")))
     }
 
@@ -428,7 +435,7 @@ impl<'r> Snapshot<'r> {
         Ok(Some(StoredFile { id: row.id, legacy_id: row.legacy_id, seq, blob }))
     }
 
-    fn shown<'t>(&'t self, topic: &Topic, seq: Seq, value: &'t [u8]) -> Result<Shown<'t>, StoreError> {
+    pub(crate) fn shown<'t>(&'t self, topic: &Topic, seq: Seq, value: &'t [u8]) -> Result<Shown<'t>, StoreError> {
         let (row, _) = self.decode(seq, value)?;
         let blob = self.file(seq, value)?.map(|file| file.blob);
         let edit = match row.edit {

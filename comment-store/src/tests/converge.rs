@@ -13,7 +13,7 @@ use crate::{
 
 /// What somebody does, naming what was done before by its number.
 #[derive(Debug, Clone)]
-enum Act {
+pub(super) enum Act {
     Unsigned(u8),
     Comment { author: u8, text: u8 },
     Twin { of: usize, postmark: u8 },
@@ -21,7 +21,7 @@ enum Act {
     Delete { author: u8, target: usize, by_legacy_id: bool, text: u8 },
 }
 
-fn act() -> impl Strategy<Value = Act> {
+pub(super) fn act() -> impl Strategy<Value = Act> {
     let author = 1..3u8;
     prop_oneof![
         1 => any::<u8>().prop_map(Act::Unsigned),
@@ -40,7 +40,7 @@ fn weaken(comment: Incoming, weak: bool) -> Incoming {
     Incoming { legacy_id, ..comment }
 }
 
-fn perform(acts: &[Act], weak: bool) -> Vec<Incoming> {
+pub(super) fn perform(acts: &[Act], weak: bool) -> Vec<Incoming> {
     let mut done: Vec<Incoming> = Vec::new();
     for act in acts {
         let id = |target: usize, by_legacy_id: bool, done: &[Incoming]| {
@@ -152,7 +152,7 @@ proptest! {
     }
 }
 
-fn orders<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
+pub(super) fn orders<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
     let Some((first, rest)) = items.split_first() else { return vec![Vec::new()] };
     let mut all = Vec::new();
     for order in orders(rest) {

@@ -5,6 +5,7 @@ mod damage;
 mod decoys;
 mod history;
 mod keeping;
+mod news;
 
 use std::{path::Path, time::Duration};
 
