@@ -1,0 +1,91 @@
+/**
+ * Reads a comment's bytes: header lines, a blank line, text. The same rules as the server's, so that both see the same
+ * comment in the same bytes; what the server would have refused is `Damage` here.
+ *
+ * @typedef {{ key: string, signature: Uint8Array, part: Uint8Array }} Signed
+ * @typedef {{ headers: [string, string][], text: string, signed: Signed | null, topic: string | undefined,
+ *             edits: string | undefined, deletes: string | undefined, date_s: number }} Record
+ */
+import { Damage } from '../codec/damage.js';
+import { fromHex } from '../codec/hex.js';
+import { dateSeconds } from './date.js';
+
+const KNOWN = ['Postmark', 'Signature', 'Public-Key', 'Date', 'Topic', 'Edits', 'Deletes'];
+const LINES_LIMIT = 64;
+const NAME = /^[A-Za-z0-9_]+(-[A-Za-z0-9_]+)*$/;
+/** White space to everybody; to JavaScript alone the byte order mark is some too. */
+const SPACE_AROUND = /^[^\S\ufeff]|[^\S\ufeff]$/;
+
+/**
+ * @param {Uint8Array} bytes
+ * @returns {Record} its signature is not checked yet
+ */
+export function readRecord(bytes) {
+  const whole = plainText(bytes);
+  const blank = whole.indexOf('\n\n');
+  if (blank < 1) throw new Damage('there are no headers, or no blank line below them');
+  const text = whole.slice(blank + 2);
+  if (!/[\S\ufeff]/.test(text)) throw new Damage('there is no text');
+  const headers = whole.slice(0, blank).split('\n').map(readLine);
+  checkNames(headers.map(([name]) => name));
+  return withMeaning({ headers, text, signed: findSigned(bytes, headers) });
+}
+
+function plainText(bytes) {
+  let text;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new Damage('it is not UTF-8');
+  }
+  if (/[\x00-\x08\x0b-\x1f\x7f-\x9f]/.test(text)) throw new Damage('it holds a control character');
+  return text;
+}
+
+/** @returns {[string, string]} */
+function readLine(line) {
+  const at = line.indexOf(': ');
+  const [name, value] = [line.slice(0, at), line.slice(at + 2)];
+  if (at < 0 || !NAME.test(name) || !value || SPACE_AROUND.test(value)) throw new Damage('a line is no header');
+  return [name, value];
+}
+
+function checkNames(names) {
+  const folded = names.map((name) => name.toLowerCase());
+  if (names.length > LINES_LIMIT || new Set(folded).size < names.length) throw new Damage('a header stands twice');
+  const known = new Map(KNOWN.map((name) => [name.toLowerCase(), name]));
+  const isOdd = (name) => known.has(name.toLowerCase()) && known.get(name.toLowerCase()) !== name;
+  if (names.some(isOdd)) throw new Damage('a header is spelled in another way');
+}
+
+/** @returns {Signed | null} */
+function findSigned(bytes, headers) {
+  const at = headers.findIndex(([name]) => name === 'Signature');
+  if (at < 0) return null;
+  const above = headers.slice(0, at).some(([name]) => name !== 'Postmark');
+  if (above) throw new Damage('a header stands above the signature');
+  const key = valueOf(headers.slice(at + 1), 'Public-Key') ?? '';
+  const signature = fromHex(headers[at][1], 64);
+  if (!signature || !fromHex(key, 32)) throw new Damage('the signature or the key is not hexadecimal');
+  let end = 0;
+  for (let line = 0; line <= at; line += 1) end = bytes.indexOf(10, end) + 1;
+  return { key, signature, part: bytes.subarray(end) };
+}
+
+/** Of a signed comment only what stands below the signature counts. */
+function withMeaning(record) {
+  const from = record.headers.findIndex(([name]) => name === 'Signature') + 1;
+  const value = (name) => valueOf(record.headers.slice(from), name);
+  const [topic, edits, deletes] = ['Topic', 'Edits', 'Deletes'].map(value);
+  if (topic && !fromHex(topic, 20)) throw new Damage('its Topic is none');
+  if (edits && deletes) throw new Damage('it both edits and deletes');
+  if ((edits || deletes) && !record.signed) throw new Damage('it is an edit or a deletion without a signature');
+  return { ...record, topic, edits, deletes, date_s: dateSeconds(value('Date')) };
+}
+
+/**
+ * @param {[string, string][]} headers
+ * @param {string} name
+ * @returns {string | undefined}
+ */
+export const valueOf = (headers, name) => headers.find((header) => header[0] === name)?.[1];

@@ -1,0 +1,40 @@
+/**
+ * The names a visitor writes under, each with a key of its own, kept in the browser.
+ * Asked by the composer and the panel of names.
+ *
+ * @typedef {{ name: string, seed: string, key: string }} Name `seed` is the secret
+ */
+import { newSeed, publicKey } from '../crypto/ed25519.js';
+import { plain } from '../comment/compose.js';
+import { recall, remember } from './storage.js';
+
+const NAME_LENGTH = 60;
+
+/** @returns {Name[]} */
+export const allNames = () => recall('names') ?? [];
+
+/** @returns {Name | null} the one to write under */
+export const currentName = () => allNames().find(({ key }) => key === recall('name')) ?? allNames()[0] ?? null;
+
+/** @param {string} key */
+export const chooseName = (key) => remember('name', key);
+
+/** @param {string} key @returns {Name | undefined} */
+export const nameOfKey = (key) => allNames().find((name) => name.key === key);
+
+/** @param {string} typed @returns {string} as it may stand in a header, perhaps empty */
+export const cleanName = (typed) => plain(typed.replace(/\s+/g, ' ')).slice(0, NAME_LENGTH).trim();
+
+/**
+ * Keeps a name, with a new key unless one is given, and chooses it.
+ * @param {string} name @param {string} [seed] @returns {Promise<Name>}
+ */
+export async function addName(name, seed = newSeed()) {
+  const added = { name, seed, key: await publicKey(seed) };
+  remember('names', [...allNames().filter(({ key }) => key !== added.key), added]);
+  chooseName(added.key);
+  return added;
+}
+
+/** @param {string} key the secret is gone with it */
+export const dropName = (key) => remember('names', allNames().filter((name) => name.key !== key));

@@ -1,0 +1,54 @@
+/**
+ * The server's HTTP surface, as far as the site uses it. Asked by everything that reads or posts.
+ * Addresses are relative to this file, so that the site works under any path of a reverse proxy.
+ */
+
+const BASE = new URL('../../', import.meta.url);
+/** The server has what it answers at hand, or says so at once; what takes longer is lost. */
+const ANSWER_WAIT_MS = 20_000;
+
+/** No answer came: the same again is safe. */
+export class Unreachable extends Error {}
+
+/** The answer was no. */
+export class Refused extends Error {
+  /** @param {number} status @param {string} say @param {number} wait_ms how long the server asks to wait, 0 if not */
+  constructor(status, say, wait_ms) {
+    super(say);
+    Object.assign(this, { status, wait_ms });
+  }
+
+  /** Whether the same again may be answered otherwise. */
+  get isPassing() {
+    return this.status >= 500 || [408, 425, 429].includes(this.status);
+  }
+}
+
+/** @param {string} path */
+export const addressOf = (path) => new URL(path, BASE).href;
+
+/** @param {string} topic @param {{ after?: number, limit?: number }} part @param {string} [etag] of the page at hand */
+export async function readPage(topic, { after, limit }, etag) {
+  const query = new URLSearchParams(Object.entries({ after, limit }).filter(([, value]) => value));
+  const headers = { Accept: 'application/json', ...(etag && { 'If-None-Match': etag }) };
+  const answer = await ask(`${topic}?${query}`, { headers, cache: etag ? 'no-store' : 'no-cache' });
+  return answer.status === 304 ? null : { ...(await json(answer)), etag: answer.headers.get('ETag') };
+}
+
+/** @param {string} topic @param {string} blob @returns {Promise<{ id: string, seq: number, epoch: number }>} */
+export const postComment = async (topic, blob) => json(await ask(topic, { method: 'POST', body: blob }));
+
+async function json(answer) {
+  return answer.json().catch((cause) => { throw new Unreachable('the answer was cut off', { cause }); });
+}
+
+async function ask(path, options) {
+  const signal = AbortSignal.timeout?.(ANSWER_WAIT_MS);
+  const answer = await fetch(addressOf(path), { ...options, signal, credentials: 'omit' }).catch((cause) => {
+    throw new Unreachable('the server cannot be reached', { cause });
+  });
+  if (answer.ok || answer.status === 304) return answer;
+  const problem = await answer.json().catch(() => ({}));
+  const say = [problem.title, problem.detail].filter(Boolean).join(': ') || `the server answered ${answer.status}`;
+  throw new Refused(answer.status, say, 1000 * (Number(answer.headers.get('Retry-After')) || 0));
+}

@@ -1,0 +1,60 @@
+/**
+ * What the page knows of a thread: the pages it has loaded and the events since. Pure. Asked by `app.js`.
+ *
+ * @typedef {{ id: string, legacy_id: string, seq: number, headers: [string, string][], text: string | null,
+ *             signature: 'valid' | 'none', edited_by: string | null, deleted: boolean }} Entry
+ */
+export class Thread {
+  /** @param {string} topic 40 hexadecimal digits */
+  constructor(topic) {
+    this.topic = topic;
+    this.clear();
+  }
+
+  clear() {
+    /** @type {Map<string, Entry>} */
+    this.entries = new Map();
+    Object.assign(this, { folder: null, count: 0, epoch: 0, last_seq: 0, next: null });
+  }
+
+  /** Where live events go on. */
+  get cursor() {
+    return `${this.epoch}-${this.last_seq}`;
+  }
+
+  /** Takes in a page of the thread, as the server sent it. */
+  addPage(page) {
+    if (this.epoch && page.epoch !== this.epoch) this.clear();
+    for (const entry of page.comments) this.entries.set(entry.id, entry);
+    this.next = page.next;
+    this.#moveTo(page);
+  }
+
+  /** Takes in what a live event says. @returns {boolean} whether the comment was not there before */
+  addEvent({ seq, count, folder, comment }) {
+    const isNew = !this.entries.has(comment.id);
+    // An event that was overtaken by a page says nothing new about the thread, but never harms a comment.
+    if (seq > this.last_seq || isNew) this.entries.set(comment.id, comment);
+    if (seq > this.last_seq) this.#moveTo({ last_seq: seq, count, folder, epoch: this.epoch });
+    return isNew;
+  }
+
+  /** What loading all pages again found: what is no longer there goes. */
+  replace(pages) {
+    const last = pages.at(-1);
+    const isKnown = new Set(pages.flatMap((page) => page.comments.map(({ id }) => id)));
+    const isGone = (entry) => !isKnown.has(entry.id) && (last.next === null || entry.seq <= last.next);
+    for (const entry of [...this.entries.values()].filter(isGone)) this.entries.delete(entry.id);
+    pages.forEach((page) => this.addPage(page));
+  }
+
+  #moveTo({ folder, count, epoch, last_seq }) {
+    Object.assign(this, { folder, count, epoch, last_seq });
+  }
+}
+
+/** @param {Entry} entry @param {string} name @returns {string} the value of a header, empty when there is none */
+export const headerOf = (entry, name) => entry.headers.find((header) => header[0] === name)?.[1] ?? '';
+
+/** @param {Entry} entry @returns {string} the author's public key, empty when the comment is not signed */
+export const keyOf = (entry) => (entry.signature === 'valid' ? headerOf(entry, 'Public-Key') : '');
