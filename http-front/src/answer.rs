@@ -26,6 +26,9 @@ pub(crate) const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
 /// What can never change.
 pub(crate) const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
+/// Every answer that may be coded says so, also one that is too small for it.
+pub(crate) const VARY_BY_CODING: HeaderValue = HeaderValue::from_static("Accept-Encoding");
+
 /// What a script of another origin may read beside the simple headers.
 const EXPOSED: HeaderValue = HeaderValue::from_static("ETag, Location, Retry-After, Allow, X-Request-Id");
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, OPTIONS");
@@ -76,6 +79,15 @@ pub(crate) fn adorn(headers: &mut HeaderMap, request: RequestId) {
     headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(X_REQUEST_ID, request_value(request));
+}
+
+/// Adds that what is at this address is sent in several forms.
+pub(crate) fn vary_by_form(headers: &mut HeaderMap) {
+    if headers.get(VARY).is_some_and(|vary| vary == VARY_BY_CODING) {
+        headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+    } else {
+        headers.append(VARY, HeaderValue::from_static("Accept"));
+    }
 }
 
 fn request_value(request: RequestId) -> HeaderValue {

@@ -2,21 +2,21 @@
 
 use bytes::Bytes;
 use hyper::{
-    HeaderMap, StatusCode,
+    StatusCode,
     body::Incoming,
     header::{HeaderValue, LOCATION},
 };
 use proto::{
-    AnyId, CommentId, Epoch, LegacyId, Seq, Topic,
+    AnyId, Cid, CommentId, Epoch, LegacyId, Seq, Topic,
     posts::{Kept, Origin, PostComment, Receipt},
-    threads::{FindFolder, FindRoot, ReadChanges, ReadComment, ReadThread},
+    threads::{FindFolder, FindRoot, ReadChanges, ReadComment, ReadThread, ThreadPage},
 };
 use serde::Serialize;
 
 use crate::{
-    answer::{self, Answer, Answered, IMMUTABLE, JSON, REVALIDATE, TEXT},
+    answer::{self, Answer, Answered, IMMUTABLE, JSON},
+    cache::{Made, Subject, Tag},
     connection::link::Link,
-    etag,
     front::{Front, Visit, settle},
     problem::Problem,
     request::{
@@ -44,10 +44,11 @@ impl<S: Sides> Front<S> {
     /// `GET /`: the site for people, the CID of all comments of all topics for everybody else.
     pub(crate) async fn root(&self, visit: &Visit) -> Answered {
         if accept::prefers_html(&visit.headers) {
-            return Ok(Place::index().answer(&visit.headers));
+            return Place::index().answer(&visit.headers).await;
         }
         let reply = self.reads.ask(FindRoot {}, visit.id, self.limits.answer_wait).await;
-        Ok(cid_line(&visit.headers, settle(reply, READERS)?))
+        let cid = settle(reply, READERS)?;
+        self.fresh(visit, cid_line(&cid)).await
     }
 
     /// `GET /<topic>`: the folder's CID, or the comments, as the visitor likes it.
@@ -60,22 +61,30 @@ impl<S: Sides> Front<S> {
     }
 
     async fn folder(&self, topic: Topic, visit: &Visit) -> Answered {
-        let reply = self.reads.ask(FindFolder { topic }, visit.id, self.limits.answer_wait).await;
-        let cid = settle(reply, READERS)?.ok_or_else(|| Problem::no_comments(topic))?;
-        Ok(cid_line(&visit.headers, cid))
+        let make = async {
+            let reply = self.reads.ask(FindFolder { topic }, visit.id, self.limits.answer_wait).await;
+            let cid = settle(reply, READERS)?.ok_or_else(|| Problem::no_comments(topic))?;
+            Ok(cid_line(&cid))
+        };
+        self.kept(Subject::folder(topic), visit, make).await
     }
 
     async fn page(&self, topic: Topic, page: PageQuery, visit: &Visit) -> Answered {
-        let question = ReadThread { topic, after: page.after, limit: page.limit };
-        let reply = self.reads.ask(question, visit.id, self.limits.answer_wait).await;
-        Ok(answer::ok(JSON, REVALIDATE, settle(reply, READERS)?.json))
+        let make = async {
+            let question = ReadThread { topic, after: page.after, limit: page.limit };
+            let reply = self.reads.ask(question, visit.id, self.limits.answer_wait).await;
+            let ThreadPage { folder, json, .. } = settle(reply, READERS)?;
+            Ok(Made::json(Tag::of_topic(folder.as_ref(), "json"), json))
+        };
+        self.kept(Subject::page(topic, page), visit, make).await
     }
 
     /// `GET /<topic>/<id>`: the comment as it was received.
     pub(crate) async fn comment(&self, topic: Topic, id: AnyId, visit: &Visit) -> Answered {
         let reply = self.reads.ask(ReadComment { topic, id }, visit.id, self.limits.answer_wait).await;
         let comment = settle(reply, READERS)?;
-        Ok(answer::tagged(&visit.headers, etag::of(comment.id), answer::ok(TEXT, IMMUTABLE, comment.blob)))
+        let tag = Tag::Exact(comment.id.to_string());
+        self.fresh(visit, Made::text(tag, comment.blob).cached(IMMUTABLE)).await
     }
 
     /// `GET /changes`: the arrival log, which other servers follow.
@@ -84,7 +93,7 @@ impl<S: Sides> Front<S> {
         let question = ReadChanges { after: page.after.unwrap_or_default(), limit: page.limit };
         let reply = self.reads.ask(question, visit.id, self.limits.answer_wait).await;
         let json = serde_json::to_vec(&settle(reply, READERS)?).expect("changes have only ids and numbers");
-        Ok(answer::ok(JSON, REVALIDATE, json))
+        self.fresh(visit, Made::json(Tag::None, json)).await
     }
 
     /// `POST /<topic>`: keeps a comment; safe to repeat.
@@ -98,9 +107,9 @@ impl<S: Sides> Front<S> {
     }
 }
 
-/// A CID and a line feed, with the CID as its own tag.
-fn cid_line(asked: &HeaderMap, cid: proto::Cid) -> Answer {
-    answer::tagged(asked, etag::of(cid), answer::ok(TEXT, REVALIDATE, format!("{cid}\n")))
+/// A CID and a line feed.
+fn cid_line(cid: &Cid) -> Made {
+    Made::text(Tag::Exact(format!("{cid}-text")), format!("{cid}\n"))
 }
 
 fn receipt(topic: Topic, receipt: &Receipt) -> Answer {

@@ -6,7 +6,6 @@ use daemon::board::BoardReader;
 use hyper::{
     HeaderMap, Method, Request,
     body::{Body as _, Incoming},
-    header::{HeaderValue, VARY},
     http::request::Parts,
 };
 use proto::RequestId;
@@ -87,7 +86,7 @@ impl<S: Sides> Front<S> {
         };
         answer::adorn(answer.headers_mut(), visit.id);
         if varies {
-            answer.headers_mut().append(VARY, HeaderValue::from_static("Accept"));
+            answer::vary_by_form(answer.headers_mut());
         }
         self.record(&visit, name, &answer, began.elapsed());
         answer
@@ -124,9 +123,9 @@ impl<S: Sides> Front<S> {
             Route::Root => self.root(visit).await,
             Route::ThreadPage(topic) => self.thread_page(topic, visit).await,
             Route::Feed(topic) => self.feed(topic, visit).await,
-            Route::Site(place) => Ok(place.answer(&visit.headers)),
-            Route::Frame => Ok(Place::frame().answer(&visit.headers)),
-            Route::FrameScript => Ok(Place::script().answer(&visit.headers)),
+            Route::Site(place) => place.answer(&visit.headers).await,
+            Route::Frame => Place::frame().answer(&visit.headers).await,
+            Route::FrameScript => Place::script().answer(&visit.headers).await,
             Route::Changes => self.changes(visit).await,
             Route::Live => Ok(self.live()),
             Route::Ready => self.ready(),

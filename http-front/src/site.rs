@@ -4,20 +4,19 @@
 
 use std::sync::LazyLock;
 
-use bytes::Bytes;
 use hyper::{HeaderMap, header::HeaderValue};
 use proto::CommentId;
 
 use crate::{
-    answer::{self, Answer, REVALIDATE},
-    etag,
+    answer::Answered,
+    cache::{Fixed, Made, Tag},
     html::{self, Framing},
 };
 
 /// Name, content type and content of each file, by name.
 static EMBEDDED: &[(&str, &str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/site_files.rs"));
 
-static FILES: LazyLock<Vec<File>> = LazyLock::new(|| EMBEDDED.iter().map(File::new).collect());
+static FILES: LazyLock<Vec<Fixed>> = LazyLock::new(|| EMBEDDED.iter().map(fixed).collect());
 
 /// The document that other people's pages put in a frame.
 const FRAME: &str = "embed.html";
@@ -25,15 +24,6 @@ const FRAME: &str = "embed.html";
 /// A file that exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place(usize);
-
-/// A file as it is sent.
-#[derive(Debug)]
-struct File {
-    content: Bytes,
-    kind: HeaderValue,
-    tag: HeaderValue,
-    document: Option<Framing>,
-}
 
 impl Place {
     /// Finds a file by its path below `web/site`.
@@ -61,28 +51,23 @@ impl Place {
     }
 
     /// The file, unless the visitor has it.
-    pub(crate) fn answer(self, asked: &HeaderMap) -> Answer {
-        let file = &FILES[self.0];
-        let whole = answer::ok(file.kind.clone(), REVALIDATE, file.content.clone());
-        let mut answer = answer::tagged(asked, file.tag.clone(), whole);
-        if let Some(framing) = file.document {
-            html::guard(answer.headers_mut(), framing);
-        }
-        answer
+    ///
+    /// # Errors
+    ///
+    /// 406 when the visitor takes no coding that there is.
+    pub(crate) async fn answer(self, asked: &HeaderMap) -> Answered {
+        FILES[self.0].answer(asked).await
     }
 }
 
-impl File {
-    fn new(&(name, kind, content): &(&str, &'static str, &'static [u8])) -> Self {
-        let framing = if name == FRAME { Framing::Anybody } else { Framing::Nobody };
-        Self {
-            content: Bytes::from_static(content),
-            kind: HeaderValue::from_static(kind),
-            // A file is hashed as a comment is: any IPFS software gives it the same CID.
-            tag: etag::of(CommentId::of(content)),
-            document: name.ends_with(".html").then_some(framing),
-        }
+fn fixed(&(name, kind, content): &(&str, &'static str, &'static [u8])) -> Fixed {
+    let mut guards = HeaderMap::new();
+    if name.ends_with(".html") {
+        html::guard(&mut guards, if name == FRAME { Framing::Anybody } else { Framing::Nobody });
     }
+    // A file is hashed as a comment is: any IPFS software gives it the same CID.
+    let tag = Tag::Exact(CommentId::of(content).to_string());
+    Fixed::new(Made::text(tag, content).of_kind(HeaderValue::from_static(kind)).with(guards))
 }
 
 #[cfg(test)]
@@ -145,10 +130,10 @@ mod tests {
         }
     }
 
-    #[test]
-    fn only_the_frame_may_be_framed() {
+    #[tokio::test]
+    async fn only_the_frame_may_be_framed() {
         for (name, kind, _) in EMBEDDED {
-            let answer = Place::find(name).unwrap().answer(&HeaderMap::new());
+            let answer = Place::find(name).unwrap().answer(&HeaderMap::new()).await.unwrap();
             assert_eq!(answer.headers()[CONTENT_TYPE], kind);
             assert!(answer.headers().contains_key(ETAG));
             let policy = answer.headers().get(CONTENT_SECURITY_POLICY).map(|policy| policy.to_str().unwrap());

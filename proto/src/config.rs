@@ -118,7 +118,14 @@ impl Rookery {
             ("http-front", "answer_wait_ms", front.answer_wait_ms, 1, ANY, "at least 1"),
             ("http-front", "connections", front.connections.into(), 1, ANY, "at least 1"),
             ("get-worker", "instances", self.get_worker.instances.get().into(), 1, 256, "1 to 256"),
-            ("post-worker", "comment_bytes", self.post_worker.comment_bytes.into(), 64, COMMENT_BYTES_MAX.into(), "64 to 524288"),
+            (
+                "post-worker",
+                "comment_bytes",
+                self.post_worker.comment_bytes.into(),
+                64,
+                COMMENT_BYTES_MAX.into(),
+                "64 to 524288",
+            ),
         ]
     }
 }

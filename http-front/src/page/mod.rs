@@ -1,7 +1,7 @@
 //! What is read without JavaScript: a thread as an HTML page, and its newest comments as an Atom feed.
 //!
 //! Both are made of the JSON document that `get-worker` gives ([`document`]), so that there is one description of what a
-//! page holds. Their tags are the hashes of what is sent, whatever version of the front made it.
+//! page holds. Both are kept as answers of other kinds are, by what is on the version board.
 
 mod document;
 mod feed;
@@ -9,19 +9,18 @@ mod text;
 mod tree;
 mod view;
 
-use bytes::Bytes;
-use hyper::header::HeaderValue;
+use hyper::{HeaderMap, header::HeaderValue};
 use proto::{
-    AnyId, CommentId, RequestId, Topic,
+    AnyId, RequestId, Topic,
     record::{Limits, Record},
-    threads::{ReadComment, ReadError, ReadNewest, ReadThread},
+    threads::{ReadComment, ReadError, ReadNewest, ReadThread, ThreadPage},
 };
 
 use self::document::{Comment, Document};
 use crate::{
-    answer::{self, Answer, Answered, REVALIDATE},
+    answer::Answered,
+    cache::{Made, Subject, Tag},
     comments::READERS,
-    etag,
     front::{Front, Visit, settle},
     html::{self, Framing, HTML},
     origin,
@@ -38,25 +37,35 @@ impl<S: Sides> Front<S> {
     /// `GET /t/<topic>`: the thread as a page for people.
     pub(crate) async fn thread_page(&self, topic: Topic, visit: &Visit) -> Answered {
         let page = PageQuery::parse(visit.uri.query())?;
-        let question = ReadThread { topic, after: page.after, limit: page.limit };
-        let reply = self.reads.ask(question, visit.id, self.limits.answer_wait).await;
-        let document = read(&settle(reply, READERS)?.json)?;
         let base = origin::base_url(visit);
-        let mut answer = hashed(visit, HTML, view::thread(&document, page, &base).into_string());
-        html::guard(answer.headers_mut(), Framing::Nobody);
-        Ok(answer)
+        let make = async {
+            let question = ReadThread { topic, after: page.after, limit: page.limit };
+            let reply = self.reads.ask(question, visit.id, self.limits.answer_wait).await;
+            let ThreadPage { folder, json, .. } = settle(reply, READERS)?;
+            let html = view::thread(&read(&json)?, page, &base).into_string();
+            let mut guards = HeaderMap::new();
+            html::guard(&mut guards, Framing::Nobody);
+            Ok(Made::text(Tag::of_topic(folder.as_ref(), "html"), html).of_kind(HTML).with(guards))
+        };
+        self.kept(Subject::thread(topic, page, &base), visit, make).await
     }
 
     /// `GET /<topic>/feed`: the newest comments, Atom.
     pub(crate) async fn feed(&self, topic: Topic, visit: &Visit) -> Answered {
-        let question = ReadNewest { topic, limit: FEED_LIMIT };
-        let reply = self.reads.ask(question, visit.id, self.limits.answer_wait).await;
-        let document = read(&settle(reply, READERS)?.json)?;
-        let mut entries = Vec::with_capacity(document.comments.len());
-        for comment in document.comments.iter().filter(|comment| comment.text.is_some()) {
-            entries.push(feed::Entry { comment, edited: self.edited(topic, comment, visit.id).await? });
-        }
-        Ok(hashed(visit, ATOM, feed::write(topic, &entries, &origin::base_url(visit))))
+        let base = origin::base_url(visit);
+        let make = async {
+            let question = ReadNewest { topic, limit: FEED_LIMIT };
+            let reply = self.reads.ask(question, visit.id, self.limits.answer_wait).await;
+            let ThreadPage { folder, json, .. } = settle(reply, READERS)?;
+            let document = read(&json)?;
+            let mut entries = Vec::with_capacity(document.comments.len());
+            for comment in document.comments.iter().filter(|comment| comment.text.is_some()) {
+                entries.push(feed::Entry { comment, edited: self.edited(topic, comment, visit.id).await? });
+            }
+            let atom = feed::write(topic, &entries, &base);
+            Ok(Made::text(Tag::of_topic(folder.as_ref(), "atom"), atom).of_kind(ATOM))
+        };
+        self.kept(Subject::feed(topic, &base), visit, make).await
     }
 
     /// When a comment was edited, which only the edit itself says.
@@ -75,11 +84,4 @@ impl<S: Sides> Front<S> {
 fn read(json: &[u8]) -> Result<Document, Problem> {
     Document::read(json)
         .map_err(|error| ReadError::Store(format!("the page of a thread is not as it should be: {error}")).into())
-}
-
-/// An answer that bears its own hash, without the content if the visitor has it.
-fn hashed(visit: &Visit, kind: HeaderValue, content: String) -> Answer {
-    // Hashed as a comment is: any IPFS software gives it the same CID.
-    let tag = etag::of(CommentId::of(content.as_bytes()));
-    answer::tagged(&visit.headers, tag, answer::ok(kind, REVALIDATE, Bytes::from(content)))
 }

@@ -84,7 +84,7 @@ impl<'a> Range<'a> {
 }
 
 /// Reads `0.5` or `1.000`.
-fn thousandths(text: &str) -> Option<u16> {
+pub(crate) fn thousandths(text: &str) -> Option<u16> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let whole: u16 = whole.parse().ok().filter(|whole| *whole <= 1)?;
     if fraction.len() > 3 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -8,7 +8,7 @@ use crate::problem::Problem;
 pub(crate) const DEFAULT_LIMIT: u16 = 25;
 
 /// One page of a thread.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct PageQuery {
     /// Only what arrived after this.
     pub(crate) after: Option<Seq>,
