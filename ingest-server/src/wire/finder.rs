@@ -46,7 +46,7 @@ impl Finder {
     /// Takes the next piece of the stream. Give it nothing more once the marker has come.
     pub fn feed(&mut self, piece: Bytes) -> Fed {
         if self.held_bytes == 0 {
-            return self.search(Bytes::new(), piece);
+            return self.search(Bytes::new(), &piece);
         }
         // A marker that begins in what is held ends within this many bytes of the piece.
         let reach = piece.len().min(self.marker.len() - 1);
@@ -59,7 +59,7 @@ impl Finder {
         if reach < piece.len() || reach == self.marker.len() - 1 {
             // None does; so all that is held is the file's.
             let freed = self.free(self.held_bytes);
-            return self.search(freed, piece);
+            return self.search(freed, &piece);
         }
         let still_held = self.beginning_at_end_of(&seam);
         let settled = seam.len() - still_held;
@@ -76,11 +76,11 @@ impl Finder {
     }
 
     /// Nothing is held.
-    fn search(&mut self, freed: Bytes, piece: Bytes) -> Fed {
-        match self.search.find(&piece) {
+    fn search(&mut self, freed: Bytes, piece: &Bytes) -> Fed {
+        match self.search.find(piece) {
             Some(at) => Fed { freed, file: piece.slice(..at), after: Some(piece.slice(at + self.marker.len()..)) },
             None => {
-                self.held_bytes = self.beginning_at_end_of(&piece);
+                self.held_bytes = self.beginning_at_end_of(piece);
                 Fed { freed, file: piece.slice(..piece.len() - self.held_bytes), after: None }
             }
         }
