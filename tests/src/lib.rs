@@ -2,17 +2,20 @@
 //!
 //! * [`setup`] and [`tree`]: a whole tree in a directory of its own, with every port chosen by the system.
 //! * [`begun`]: programs that are started beside a tree, as an operator would.
+//! * [`browser`]: a real Chromium that is shown what the tree serves.
 //! * [`bus_peer`]: one end of the bus as a process, and [`echo`]: what it is asked.
 //! * [`process`]: signals by process id, and the search for processes that were left behind.
 //! * [`http`]: a client that hides nothing: no retry, headers and trailers as they came.
 //! * [`comments`]: comments as clients write them, and what the server says about them.
 //! * [`kubo`]: the real IPFS daemon, to compare with.
 //! * [`multipart`]: what Kubo's RPC wants to be sent.
+//! * [`skipped`]: what is said and counted when a peer is missing.
 //! * [`sources`]: the repository itself, for the tests of the design's invariants.
 //! * [`visitors`]: many clients that post and read at once.
 //! * [`wait`]: the only place where a test lets time pass.
 
 pub mod begun;
+pub mod browser;
 pub mod bus_peer;
 pub mod comments;
 pub mod echo;
@@ -22,6 +25,7 @@ pub mod multipart;
 pub mod process;
 pub mod programs;
 pub mod setup;
+pub mod skipped;
 pub mod sources;
 pub mod tree;
 pub mod visitors;

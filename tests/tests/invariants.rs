@@ -121,7 +121,8 @@ fn what_is_sans_io_names_no_socket_file_clock_or_thread() {
         "std::process",
         "std::env",
     ];
-    let places = lines_of_code(&sources).filter(|(source, _, _)| matches!(source.of_crate(), "proto" | "unixfs" | "gateway"));
+    let places =
+        lines_of_code(&sources).filter(|(source, _, _)| matches!(source.of_crate(), "proto" | "unixfs" | "gateway"));
     let places = places.filter(|(_, _, line)| {
         words.iter().any(|word| line.split([' ', '{', '(', ',']).any(|part| part.starts_with(word)))
     });

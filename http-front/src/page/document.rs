@@ -3,6 +3,9 @@
 use proto::{AnyId, CommentId, LegacyId, Seq, Topic, record};
 use serde::Deserialize;
 
+/// Longer names are cut.
+const NAME_CHARACTERS: usize = 60;
+
 /// A page of a thread.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Document {
@@ -51,9 +54,14 @@ impl Comment {
         self.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
-    /// The name to show.
-    pub(crate) fn author(&self) -> &str {
-        self.header("User").map(str::trim).filter(|name| !name.is_empty()).unwrap_or("anonymous")
+    /// The name to show. Whatever would turn around what stands beside it is left out, and it has an end.
+    pub(crate) fn author(&self) -> String {
+        let raw = self.header("User").unwrap_or_default();
+        let mut name: String = raw.chars().filter(|character| !turns(*character)).take(NAME_CHARACTERS + 1).collect();
+        if let Some((end, _)) = name.char_indices().nth(NAME_CHARACTERS) {
+            name.replace_range(end.., "…");
+        }
+        if name.trim().is_empty() { "Anonymous".to_owned() } else { name }
     }
 
     /// The key of whoever signed it.
@@ -73,7 +81,50 @@ impl Comment {
     }
 }
 
+/// Whether a character changes the direction of reading.
+fn turns(character: char) -> bool {
+    matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Whether a text is a date that machines understand: RFC 3339 in UTC.
 pub(crate) fn is_date(text: &str) -> bool {
     record::date_seconds(text) > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn by(name: &str) -> Comment {
+        let json = serde_json::json!({
+            "id": CommentId([1; 32]), "legacy_id": LegacyId([1; 20]), "seq": 1, "headers": [["User", name]],
+            "text": "text", "signature": "none", "edited_by": null, "deleted": false,
+        });
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn a_name_is_seen_and_turns_nothing_around() {
+        let rows = [
+            ("Kim", "Kim".to_owned()),
+            ("", "Anonymous".to_owned()),
+            (" \u{202e}\u{2069}", "Anonymous".to_owned()),
+            ("\u{202e}miK", "miK".to_owned()),
+            (&"é".repeat(60), "é".repeat(60)),
+            (&"é".repeat(61), format!("{}…", "é".repeat(60))),
+        ];
+        for (raw, shown) in rows {
+            assert_eq!(by(raw).author(), shown, "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn the_page_itself_is_no_parent_and_a_comment_is_one() {
+        let topic = Topic([7; 20]);
+        let answering = |parent: &str| Comment { headers: vec![("Parent".to_owned(), parent.to_owned())], ..by("Kim") };
+        assert_eq!(answering(&topic.to_string()).parent(&topic), None);
+        assert_eq!(answering("elsewhere").parent(&topic), None);
+        let id = CommentId([9; 32]);
+        assert_eq!(answering(&id.to_string()).parent(&topic), Some(AnyId::Comment(id)));
+    }
 }

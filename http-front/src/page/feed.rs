@@ -69,7 +69,7 @@ fn entry(xml: &mut Xml, topic: Topic, entry: &Entry<'_>, base: &str) -> io::Resu
         element(xml, "title", &title(entry.text()))?;
         element(xml, "published", entry.published())?;
         element(xml, "updated", entry.updated())?;
-        xml.create_element("author").write_inner_content(|xml| element(xml, "name", comment.author()))?;
+        xml.create_element("author").write_inner_content(|xml| element(xml, "name", &comment.author()))?;
         link(xml, "alternate", "text/html", &place(topic, comment, base))?;
         let content = xml.create_element("content").with_attribute(("type", "text"));
         content.write_text_content(BytesText::new(&allowed(entry.text())))?;
@@ -204,7 +204,7 @@ mod tests {
             "\n\n&lt;b&gt;three&lt;/b&gt;</content></entry>".to_owned(),
             format!("<entry><id>ipfs://{}</id><title>undated</title>", ids[1]),
             "<published>1970-01-01T00:00:00Z</published><updated>1970-01-01T00:00:00Z</updated>".to_owned(),
-            "<author><name>anonymous</name></author>".to_owned(),
+            "<author><name>Anonymous</name></author>".to_owned(),
             format!(r#"<link rel="alternate" type="text/html" href="{BASE}/t/{topic}?after=0#{}"/>"#, second.legacy_id),
             r#"<content type="text">undated</content></entry></feed>"#.to_owned(),
         ];

@@ -12,7 +12,22 @@ enum Piece<'a> {
     Address(&'a str),
 }
 
-/// A comment's text.
+/// The paragraphs of a text: what empty lines part. Each reads in its own direction.
+pub(crate) fn paragraphs(text: &str) -> Vec<&str> {
+    let (mut paragraphs, mut begin, mut end) = (Vec::new(), 0, 0);
+    for line in text.split_inclusive('\n') {
+        let next = end + line.len();
+        if line.trim().is_empty() {
+            paragraphs.push(&text[begin..end]);
+            begin = next;
+        }
+        end = next;
+    }
+    paragraphs.push(&text[begin..]);
+    paragraphs.into_iter().map(str::trim_end).filter(|paragraph| !paragraph.trim().is_empty()).collect()
+}
+
+/// One paragraph.
 pub(crate) fn shown(text: &str) -> Markup {
     html! {
         @for piece in pieces(text) {
@@ -98,6 +113,20 @@ mod tests {
         ];
         for (text, expected) in rows {
             assert_eq!(shown(text).into_string(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn empty_lines_part_paragraphs() {
+        let rows: [(&str, &[&str]); 5] = [
+            ("one\ntwo\n\nthree\n", &["one\ntwo", "three"]),
+            ("\n \n\n  indented\n\t\n\n\nlast", &["  indented", "last"]),
+            ("x", &["x"]),
+            ("\n", &[]),
+            ("", &[]),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(paragraphs(text), expected, "{text:?}");
         }
     }
 

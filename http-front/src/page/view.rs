@@ -10,36 +10,59 @@ use super::{
 };
 use crate::request::query::{DEFAULT_LIMIT, PageQuery};
 
+/// The sheets of the site, in their order.
+const SHEETS: [&str; 3] = ["base", "thread", "page"];
+
 /// The whole page. `base` is the address of this server.
 pub(crate) fn thread(document: &Document, page: PageQuery, base: &str) -> Markup {
-    let (topic, heading) = (document.topic, heading(document.count));
+    let topic = document.topic;
     html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (heading) " · Rookery" }
-                link rel="canonical" href={ (base) (address(&topic, page.after, page.limit)) };
-                link rel="alternate" type="application/atom+xml" title="Newest comments" href={ "/" (topic) "/feed" };
-                link rel="stylesheet" href="/site/style.css";
-            }
+            (head(document, page, base))
             body {
-                main.page {
-                    header { h1 { (heading) } p { a href={ "/#" (topic) } { "Write a comment" } " · "
-                        a href={ "/" (topic) "/feed" } { "Feed" } } }
-                    (branches(&topic, &tree::grow(&topic, &document.comments)))
-                    (turning(document, page))
+                header.site {
+                    a.brand href="/" { img src="/site/rook.svg" alt="" width="24" height="24"; "Rookery" }
+                }
+                main {
+                    div.top {
+                        header.title {
+                            h1 { "Comments" }
+                            p.where { "on the page " code { (topic) } }
+                        }
+                        p { a href={ "/#" (topic) } { "Write and verify" } " (that needs JavaScript)" }
+                    }
+                    div.read {
+                        div.bar { h2.count { (heading(document.count)) } }
+                        (branches(&topic, &tree::grow(&topic, &document.comments), "thread"))
+                        (turning(document, page))
+                    }
+                    footer.foot { a href={ "/" (topic) "/feed" } { "Feed" } }
                 }
             }
         }
     }
 }
 
+fn head(document: &Document, page: PageQuery, base: &str) -> Markup {
+    let topic = document.topic;
+    html! {
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            meta name="color-scheme" content="light dark";
+            title { (heading(document.count)) " · Rookery" }
+            link rel="canonical" href={ (base) (address(&topic, page.after, page.limit)) };
+            link rel="alternate" type="application/atom+xml" title="Newest comments" href={ "/" (topic) "/feed" };
+            link rel="icon" type="image/svg+xml" href="/site/rook.svg";
+            @for sheet in SHEETS { link rel="stylesheet" href={ "/site/style/" (sheet) ".css" }; }
+        }
+    }
+}
+
 fn heading(count: u64) -> String {
     match count {
-        0 => "No comments yet".to_owned(),
+        0 => "No comments".to_owned(),
         1 => "1 comment".to_owned(),
         _ => format!("{count} comments"),
     }
@@ -58,7 +81,7 @@ fn turning(document: &Document, page: PageQuery) -> Markup {
         return html! {};
     }
     html! {
-        nav.paging aria-label="Pages" {
+        nav.foot aria-label="Pages" {
             @if page.after.is_some() {
                 a rel="first" href=(address(&document.topic, None, page.limit)) { "From the beginning" }
             }
@@ -69,12 +92,12 @@ fn turning(document: &Document, page: PageQuery) -> Markup {
     }
 }
 
-fn branches(topic: &Topic, branches: &[Branch<'_>]) -> Markup {
+fn branches(topic: &Topic, branches: &[Branch<'_>], class: &str) -> Markup {
     html! {
         @if !branches.is_empty() {
-            ol.comments {
+            ol class=(class) {
                 @for branch in branches {
-                    li { (comment(topic, branch)) (self::branches(topic, &branch.replies)) }
+                    li.branch { (comment(topic, branch)) (self::branches(topic, &branch.replies, "replies")) }
                 }
             }
         }
@@ -89,11 +112,11 @@ fn comment(topic: &Topic, branch: &Branch<'_>) -> Markup {
                 Some(text) => {
                     (byline(comment))
                     @if let Some(parent) = branch.answers {
-                        p.answers { "in reply to " a href={ "/" (topic) "/" (parent) } { "another comment" } }
+                        p.answers { "In reply to " a href={ "/" (topic) "/" (parent) } { "another comment" } }
                     }
-                    div.text dir="auto" { (text::shown(text)) }
+                    div.prose { @for paragraph in text::paragraphs(text) { p dir="auto" { (text::shown(paragraph)) } } }
                 }
-                None => p.deleted { "This comment was deleted by its author." },
+                None => p.answers { "Deleted by its author" },
             }
         }
     }
@@ -102,19 +125,19 @@ fn comment(topic: &Topic, branch: &Branch<'_>) -> Markup {
 fn byline(comment: &Comment) -> Markup {
     html! {
         header.byline {
-            bdi.author { (comment.author()) }
+            bdi.name dir="auto" { (comment.author()) }
             @match comment.key() {
                 // Names can be taken by anybody; keys cannot.
-                Some(key) => span.key title={ "signed with the key " (key) } { (short(key)) },
-                None => span.unsigned { "unsigned" },
+                Some(key) => code.print title={ "Signed with the key " (key) } { (short(key)) },
+                None => span.tag { "unsigned" },
             }
-            a href={ "#" (comment.legacy_id) } {
+            a.when href={ "#" (comment.legacy_id) } {
                 @match comment.date() {
                     Some(date) => time datetime=(date) { (date[..10]) " " (date[11..16]) " UTC" },
-                    None => "undated",
+                    None => "no date",
                 }
             }
-            @if comment.edited_by.is_some() { span.edited { "edited" } }
+            @if comment.edited_by.is_some() { span.tag { "edited" } }
         }
     }
 }

@@ -3,6 +3,7 @@
 mod boxes;
 mod client;
 mod drain;
+mod pages;
 mod rig;
 mod rough;
 mod surface;

@@ -1,5 +1,6 @@
 //! Scenarios on the whole tree: real processes, real sockets, real peers. Each test starts a tree of its own.
 
+mod browser;
 mod by_hand;
 mod crash;
 mod damage;
