@@ -44,9 +44,9 @@ impl Finder {
     }
 
     /// Takes the next piece of the stream. Give it nothing more once the marker has come.
-    pub fn feed(&mut self, piece: Bytes) -> Fed {
+    pub fn feed(&mut self, piece: &Bytes) -> Fed {
         if self.held_bytes == 0 {
-            return self.search(Bytes::new(), &piece);
+            return self.search(Bytes::new(), piece);
         }
         // A marker that begins in what is held ends within this many bytes of the piece.
         let reach = piece.len().min(self.marker.len() - 1);
@@ -59,7 +59,7 @@ impl Finder {
         if reach < piece.len() || reach == self.marker.len() - 1 {
             // None does; so all that is held is the file's.
             let freed = self.free(self.held_bytes);
-            return self.search(freed, &piece);
+            return self.search(freed, piece);
         }
         let still_held = self.beginning_at_end_of(&seam);
         let settled = seam.len() - still_held;
@@ -114,7 +114,7 @@ mod tests {
         let mut finder = Finder::new(&token());
         let mut file = Vec::new();
         for piece in pieces {
-            let fed = finder.feed(Bytes::copy_from_slice(piece));
+            let fed = finder.feed(&Bytes::copy_from_slice(piece));
             file.extend_from_slice(&fed.freed);
             file.extend_from_slice(&fed.file);
             if fed.after.is_some() {
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn what_cannot_be_the_marker_is_not_held_back_and_not_copied() {
         let piece = Bytes::from(vec![b'z'; 1 << 16]);
-        let fed = Finder::new(&token()).feed(piece.clone());
+        let fed = Finder::new(&token()).feed(&piece);
         assert_eq!((fed.file.as_ptr(), fed.file.len(), fed.after), (piece.as_ptr(), piece.len(), None));
     }
 
