@@ -108,7 +108,8 @@ impl<S: Sides> Front<S> {
         if matches!(route, Ok(Route::Live | Route::Ready)) {
             return Ok(crowd::Place::uncounted());
         }
-        let wish = if visit.method == Method::POST { Wish::Post } else { Wish::Read };
+        let posts = visit.method == Method::POST && !matches!(route, Ok(Route::Counts));
+        let wish = if posts { Wish::Post } else { Wish::Read };
         self.crowd.ask(visit.origin.client, wish).map_err(|later| {
             self.measures.sent_away(later.limit);
             Problem::too_many(later)
@@ -127,6 +128,7 @@ impl<S: Sides> Front<S> {
             Route::Frame => Place::frame().answer(&visit.headers).await,
             Route::FrameScript => Place::script().answer(&visit.headers).await,
             Route::Changes => self.changes(visit).await,
+            Route::Counts => self.counts(visit, body, link).await,
             Route::Live => Ok(self.live()),
             Route::Ready => self.ready(),
             Route::Metrics => Ok(self.metrics().await),

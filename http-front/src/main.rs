@@ -8,6 +8,7 @@ mod cache;
 mod coding;
 mod comments;
 mod connection;
+mod counts;
 mod crowd;
 mod etag;
 mod front;

@@ -98,6 +98,22 @@ impl Problem {
         Self::new(StatusCode::NOT_ACCEPTABLE, "no-coding", "Not acceptable", detail)
     }
 
+    /// A list of topics that cannot be read.
+    pub(crate) fn bad_topics(found: &str) -> Self {
+        let expected = "POST a JSON array of at most 1000 topics, or GET `?topics=` with at most 100 and commas between";
+        let detail = format!("{found}; expected topics of 40 lower-case hex digits: {expected}");
+        Self::new(StatusCode::BAD_REQUEST, "bad-topics", "Bad list of topics", detail)
+    }
+
+    /// One of a list of topics that is none.
+    pub(crate) fn bad_topic(index: usize, typed: &str) -> Self {
+        let lower = typed.to_ascii_lowercase();
+        match lower.parse::<proto::Topic>() {
+            Ok(_) => Self::bad_topics(&format!("topic {index}, `{typed}`, has upper-case digits and is `{lower}` here")),
+            Err(_) => Self::bad_topics(&format!("topic {index}, `{}`, is none", shown(typed))),
+        }
+    }
+
     /// Nobody has commented on the page.
     pub(crate) fn no_comments(topic: proto::Topic) -> Self {
         let detail = format!("nobody has commented on topic {topic}, so it has no folder; POST to it to be the first");
@@ -106,7 +122,7 @@ impl Problem {
 
     /// A body that is too long; the rest of it is not read.
     pub(crate) fn body_too_large(limit_bytes: u64) -> Self {
-        let detail = format!("the comment is too long; expected at most {limit_bytes} bytes, headers included");
+        let detail = format!("the body is too long; expected at most {limit_bytes} bytes");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Too large", detail).then(Then::Reconnect)
     }
 
@@ -160,6 +176,7 @@ impl Problem {
             Limit::TotalPosts => "posts came lately from all visitors together",
             Limit::AddressRequests => "requests of your network (an IPv4 /24 or IPv6 /48) are still open",
             Limit::AddressConnections => "connections of your network (an IPv4 /24 or IPv6 /48) are open",
+            Limit::IdleFrames => "frames that ask for nothing came on this connection",
         };
         let wait_s = later.wait.as_millis().div_ceil(1_000).max(1);
         let wait_s = u64::try_from(wait_s).unwrap_or(u64::MAX);
@@ -180,12 +197,15 @@ impl Problem {
             |slug, detail| Self::new(StatusCode::SERVICE_UNAVAILABLE, slug, "Try again", detail).then(Then::AskAgain);
         match error {
             AskError::Busy => again("busy", format!("{whom} has all the work it can take; ask again in a second")),
-            AskError::TooLarge { .. } | AskError::Refused(_) => {
-                let detail = format!("{whom} did not understand: {error}; restart the boxes with one build of Rookery");
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "boxes-differ", "Boxes differ", detail)
-            }
+            AskError::TooLarge { .. } | AskError::Refused(_) => Self::boxes_differ(whom, &error.to_string()),
             _ => again("no-answer", format!("no answer of {whom}: {error}; it is safe to ask again")),
         }
+    }
+
+    /// A box of another build.
+    pub(crate) fn boxes_differ(whom: &str, how: &str) -> Self {
+        let detail = format!("{whom} did not understand: {how}; restart the boxes with one build of Rookery");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "boxes-differ", "Boxes differ", detail)
     }
 
     #[cfg(test)]
@@ -233,6 +253,7 @@ impl From<ReadError> for Problem {
         let (status, slug, title) = match &error {
             ReadError::UnknownComment => (StatusCode::NOT_FOUND, "unknown-comment", "Unknown comment"),
             ReadError::Deleted => (StatusCode::GONE, "deleted", "Deleted"),
+            ReadError::Moved => (StatusCode::SERVICE_UNAVAILABLE, "moved", "The folder has changed"),
             ReadError::Store(_) => (StatusCode::INTERNAL_SERVER_ERROR, "store-failed", "The store failed"),
         };
         Self::new(status, slug, title, error.to_string())

@@ -18,6 +18,8 @@ pub(crate) enum Route {
     Comment(Topic, AnyId),
     /// What has arrived, in order.
     Changes,
+    /// How many comments some topics have.
+    Counts,
     /// Whether the front lives.
     Live,
     /// Whether the tree can read and write comments.
@@ -44,6 +46,7 @@ pub(crate) const SURFACE: &[(&str, &str)] = &[
     ("/<topic>", "GET the comments of a page, POST one; the topic is the SHA-1 of the page's address"),
     ("/<topic>/<id>", "one comment, by either id"),
     ("/changes", "what has arrived, in order: what other servers follow"),
+    ("/counts", "POST an array of topics, get the numbers of their comments; GET with ?topics= for a few"),
     ("/health/live", "whether the server lives"),
     ("/health/ready", "whether comments can be read and written"),
     ("/metrics", "OpenMetrics"),
@@ -70,6 +73,7 @@ impl Route {
         match path {
             "/" => Ok(Self::Root),
             "/changes" => Ok(Self::Changes),
+            "/counts" => Ok(Self::Counts),
             "/health/live" => Ok(Self::Live),
             "/health/ready" => Ok(Self::Ready),
             "/metrics" => Ok(Self::Metrics),
@@ -111,6 +115,7 @@ impl Route {
             Self::Topic(_) => "topic",
             Self::Comment(..) => "comment",
             Self::Changes => "changes",
+            Self::Counts => "counts",
             Self::Live => "health_live",
             Self::Ready => "health_ready",
             Self::Metrics => "metrics",
@@ -126,7 +131,7 @@ impl Route {
     /// The methods that it has, as the header `Allow` lists them.
     pub(crate) fn allow(&self) -> &'static str {
         match self {
-            Self::Topic(_) => "GET, HEAD, POST, OPTIONS",
+            Self::Topic(_) | Self::Counts => "GET, HEAD, POST, OPTIONS",
             _ => "GET, HEAD, OPTIONS",
         }
     }
@@ -138,6 +143,7 @@ impl Route {
             Self::Topic(_) => "/<topic>",
             Self::Comment(..) => "/<topic>/<id>",
             Self::Changes => "/changes",
+            Self::Counts => "/counts",
             Self::Live => "/health/live",
             Self::Ready => "/health/ready",
             Self::Metrics => "/metrics",

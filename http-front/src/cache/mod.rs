@@ -4,6 +4,7 @@
 //! remembers what stood on the version board before its question was sent to a worker. A hit compares that with what
 //! stands there now, so everyone reads every acknowledged comment at once, through any front.
 
+mod counts;
 mod fixed;
 mod flight;
 mod kept;
@@ -13,12 +14,15 @@ use std::{future::Future, num::NonZeroU64, sync::Arc};
 
 use hyper::HeaderMap;
 use prometheus_client::{
-    metrics::{counter::Counter, gauge::Gauge},
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::{Registry, Unit},
 };
+use proto::Topic;
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter, sync::DefaultLifecycle};
 
 use self::{
+    counts::{Counted, Counts},
     flight::{Flights, Outcome},
     kept::Kept,
     key::Key,
@@ -45,6 +49,9 @@ const USUAL_BYTES: u64 = 12 * 1024;
 /// Each part of the cache has a lock of its own; smaller ones could not hold the largest page.
 const PART_BYTES: u64 = 2 * 1024 * 1024;
 
+/// Of the memory, this part is for counts: some of them for each answer.
+const COUNTS_SHARE: u64 = 16;
+
 type Entries = quick_cache::sync::Cache<Key, Arc<Kept>, ByBytes>;
 
 /// Kept answers.
@@ -52,17 +59,27 @@ type Entries = quick_cache::sync::Cache<Key, Arc<Kept>, ByBytes>;
 pub(crate) struct Cache {
     /// None: nothing is kept.
     entries: Option<Entries>,
+    counts: Counts,
     flights: Flights,
     counted: Counted,
+    bytes: Gauge,
+    lookups: Family<Lookup, Counter>,
 }
 
-/// What is counted.
-#[derive(Debug, Clone, Default)]
-struct Counted {
-    hits: Counter,
-    misses: Counter,
-    stale: Counter,
-    bytes: Gauge,
+/// What was looked for, and how that ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Lookup {
+    what: &'static str,
+    found: &'static str,
+}
+
+impl Counted {
+    /// The three counters, found once: looking them up for each answer would take longer than the answer.
+    fn of(lookups: &Family<Lookup, Counter>, what: &'static str) -> Self {
+        let [hits, misses, stale] =
+            ["hit", "miss", "stale"].map(|found| lookups.get_or_create(&Lookup { what, found }).clone());
+        Self { hits, misses, stale }
+    }
 }
 
 /// An entry weighs what it takes in memory.
@@ -78,16 +95,34 @@ impl Weighter<Key, Arc<Kept>> for ByBytes {
 impl Cache {
     /// A cache of so many bytes; 0 keeps nothing.
     pub(crate) fn new(bytes: u64) -> Self {
-        Self { entries: NonZeroU64::new(bytes).map(entries), flights: Flights::default(), counted: Counted::default() }
+        let lookups = Family::default();
+        let [answers, numbers] = ["answers", "counts"].map(|what| Counted::of(&lookups, what));
+        Self {
+            entries: NonZeroU64::new(bytes - bytes / COUNTS_SHARE).map(entries),
+            counts: Counts::new(bytes / COUNTS_SHARE, numbers),
+            flights: Flights::default(),
+            counted: answers,
+            bytes: Gauge::default(),
+            lookups,
+        }
     }
 
     /// Makes its counters part of the box's metrics.
     pub(crate) fn register(&self, registry: &mut Registry) {
-        let Counted { hits, misses, stale, bytes } = self.counted.clone();
-        registry.register("cache_hits", "Answers that were kept and are as good as new", hits);
-        registry.register("cache_misses", "Answers that were not kept", misses);
-        registry.register("cache_stale", "Answers that were kept and are too old", stale);
-        registry.register_with_unit("cache", "Memory of kept answers", Unit::Bytes, bytes);
+        let told = "Answers and counts looked for: kept and as good as new (hit), not kept (miss), kept but old (stale)";
+        registry.register("cache_lookups", told, self.lookups.clone());
+        registry.register_with_unit("cache", "Memory of kept answers and counts", Unit::Bytes, self.bytes.clone());
+    }
+
+    /// How many comments a topic has, if that is kept and nothing changed since this version.
+    pub(crate) fn count(&self, topic: &Topic, version: u64) -> Option<u64> {
+        self.counts.find(topic, version)
+    }
+
+    /// Keeps what was asked for after this version stood on the board.
+    pub(crate) fn keep_count(&self, topic: Topic, version: u64, count: u64) {
+        self.counts.keep(topic, version, count);
+        self.weigh();
     }
 
     /// What is kept under this key, if nothing changed since this version.
@@ -113,8 +148,13 @@ impl Cache {
     fn keep(&self, key: Key, kept: &Arc<Kept>) {
         if let Some(entries) = &self.entries {
             entries.insert(key, Arc::clone(kept));
-            self.counted.bytes.set(i64::try_from(entries.weight()).unwrap_or(i64::MAX));
+            self.weigh();
         }
+    }
+
+    fn weigh(&self) {
+        let bytes = self.entries.as_ref().map_or(0, Entries::weight) + self.counts.bytes();
+        self.bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 }
 
