@@ -38,6 +38,8 @@ pub struct Rookery {
     pub ipfs_node: IpfsNode,
     /// Other servers.
     pub sync_agent: SyncAgent,
+    /// Files over TCP.
+    pub ingest_server: IngestServer,
 }
 
 /// A configuration that cannot be used.
@@ -74,6 +76,7 @@ impl Rookery {
 
     fn check(&self) -> Result<(), ConfigError> {
         self.check_memory()?;
+        self.ingest_server.check_listens()?;
         for (section, key, found, least, most, expected) in self.ranges() {
             if !(least..=most).contains(&found) {
                 return Err(ConfigError::Value { section, key, found: found.to_string(), expected });
@@ -95,9 +98,10 @@ impl Rookery {
     }
 
     /// Numbers that have to be within bounds, or the tree would be of no use.
-    fn ranges(&self) -> [Range; 13] {
+    fn ranges(&self) -> [Range; 17] {
         const ANY: u64 = u64::MAX;
         let (supervisor, front) = (&self.supervisor, &self.http_front);
+        let ingest = &self.ingest_server;
         [
             (
                 "supervisor",
@@ -126,6 +130,10 @@ impl Rookery {
                 COMMENT_BYTES_MAX.into(),
                 "64 to 524288",
             ),
+            ("ingest-server", "connections", ingest.connections.into(), 1, 65_536, "1 to 65536"),
+            ("ingest-server", "idle_wait_ms", ingest.idle_wait_ms, 1, ANY, "at least 1"),
+            ("ingest-server", "total_wait_s", ingest.total_wait_s, 1, ANY, "at least 1"),
+            ("ingest-server", "ipfs_wait_ms", ingest.ipfs_wait_ms, 1, ANY, "at least 1"),
         ]
     }
 }
@@ -352,6 +360,65 @@ section! {
     }
 }
 
+/// How the bytes of a file become blocks, and so its CID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IngestProfile {
+    /// What `ipfs add` does when nothing is said: CIDv0, chunks of 256 KiB.
+    #[serde(rename = "unixfs-v0-2015")]
+    V0_2015,
+    /// CIDv1, chunks of 1 MiB, raw leaves.
+    #[serde(rename = "unixfs-v1-2025")]
+    V1_2025,
+}
+
+section! {
+    /// `[ingest-server]`.
+    IngestServer {
+        /// Whether it runs.
+        enabled: bool = false,
+        /// Where files are taken in. Port 0: any free one.
+        upload_listen: SocketAddr = loopback(7147),
+        /// Where files are given out. Port 0: any free one.
+        download_listen: SocketAddr = loopback(7417),
+        /// Whether the two may be other addresses than loopback's: the protocol knows no passwords.
+        public: bool = false,
+        /// Who may connect, loopback aside; everybody when it is empty.
+        allow: Vec<Network> = Vec::new(),
+        /// The most connections at a time, uploads and downloads together.
+        connections: u32 = 1_024,
+        /// Of them, the most of one neighbourhood; 0 for no limit.
+        address_connections: u32 = 64,
+        /// A client that sends nothing, or takes nothing, for so long is let go.
+        idle_wait_ms: u64 = 60_000,
+        /// No file may take longer than this.
+        total_wait_s: u64 = 86_400,
+        /// How long the IPFS daemon may be away, or take to pin a file, before an upload is given up.
+        ipfs_wait_ms: u64 = 120_000,
+        /// The most of one file; 0 for no limit.
+        file_mib: u64 = 65_536,
+        /// The most of all files in the journal together, each once; 0 for no limit.
+        quota_mib: u64 = 0,
+        /// How bytes become blocks.
+        profile: IngestProfile = IngestProfile::V0_2015,
+    }
+}
+
+impl IngestServer {
+    /// A listener that strangers reach is opened only for who says so.
+    fn check_listens(&self) -> Result<(), ConfigError> {
+        let listens = [("upload_listen", self.upload_listen), ("download_listen", self.download_listen)];
+        match listens.into_iter().find(|(_, address)| !self.public && !address.ip().to_canonical().is_loopback()) {
+            None => Ok(()),
+            Some((key, address)) => Err(ConfigError::Value {
+                section: "ingest-server",
+                key,
+                found: format!("\"{address}\""),
+                expected: "an address of loopback; or say `public = true`, and better `allow` too: there are no passwords",
+            }),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -400,6 +467,20 @@ mod tests {
     fn an_address_that_is_none_is_told_what_one_looks_like() {
         let error = Rookery::parse("[http-front]\nlisten = \"x\"\n").unwrap_err().to_string();
         assert!(error.contains("line 2") && error.contains("127.0.0.1:8780"), "{error}");
+    }
+
+    #[test]
+    fn files_are_taken_from_strangers_only_if_the_configuration_says_so() {
+        for key in ["upload_listen", "download_listen"] {
+            let section = format!("[ingest-server]\n{key} = \"0.0.0.0:7147\"\n");
+            let error = Rookery::parse(&section).unwrap_err().to_string();
+            assert!(
+                error.contains(key) && error.contains("0.0.0.0:7147") && error.contains("public = true"),
+                "{error}"
+            );
+            assert!(Rookery::parse(&format!("{section}public = true\n")).is_ok());
+        }
+        assert!(Rookery::parse("[ingest-server]\nupload_listen = \"[::1]:1\"\n").is_ok());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! * [`record`]: a comment as bytes that stay readable for ever, and what its signature covers.
 //! * [`threads`], [`posts`], [`blocks`]: the questions that boxes ask each other, with their replies.
 //! * [`hints`]: what boxes tell whoever listens, and may be lost.
+//! * [`uploads`]: the journal of files that were taken in.
 //! * [`wiring`]: the boxes, and who may ask and tell whom.
 //! * [`bus`]: the envelope a message travels in between two boxes of one host.
 //! * [`supervision`]: what a box tells the supervisor, and what the supervisor tells the operator.
@@ -23,6 +24,7 @@ pub mod record;
 pub mod supervision;
 pub mod tap;
 pub mod threads;
+pub mod uploads;
 pub mod wiring;
 
 pub use blocks::Blocks;

@@ -139,6 +139,8 @@ wiring! {
         ipfs_shim: config::IpfsShim, answers [Blocks], asks [], tells [], hears [];
     SyncAgent = "sync-agent", "Brings the stores of two servers to the same set of comments.",
         sync_agent: config::SyncAgent, answers [], asks [Threads, Posts, Blocks], tells [], hears [];
+    IngestServer = "ingest-server", "Takes files over plain TCP and answers with their CIDs.",
+        ingest_server: config::IngestServer, answers [], asks [Blocks], tells [], hears [];
     IpfsNode = "ipfs-node", "The embedded IPFS daemon: blocks, pins and Kubo's RPC.",
         ipfs_node: config::IpfsNode, answers [], asks [], tells [], hears [];
     Operator = "supervisor", "The process manager and its command line.",

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use proto::{
     config::{IpfsDaemon, Rookery},
-    wiring::{BoxKind, GetWorker, HttpFront, IpfsNode, IpfsShim, PostWorker, SyncAgent},
+    wiring::{BoxKind, GetWorker, HttpFront, IngestServer, IpfsNode, IpfsShim, PostWorker, SyncAgent},
 };
 
 use crate::machine::{Rules, Store};
@@ -73,6 +73,9 @@ pub fn rows(all: &Rookery) -> Vec<Row> {
     if all.sync_agent.enabled {
         rows.push(Row::of::<SyncAgent>().reading_the_store());
     }
+    if all.ingest_server.enabled {
+        rows.push(ingest_server(all));
+    }
     rows
 }
 
@@ -80,6 +83,15 @@ fn embedded_ipfs(all: &Rookery) -> Row {
     Row { memory: Memory::Limited, ..Row::of::<IpfsNode>() }
         .door("rpc", all.ipfs_node.rpc_listen, "[ipfs-node] rpc_listen")
         .door("gateway", all.ipfs_node.gateway_listen, "[ipfs-node] gateway_listen")
+}
+
+fn ingest_server(all: &Rookery) -> Row {
+    let config = &all.ingest_server;
+    Row::of::<IngestServer>().door("upload", config.upload_listen, "[ingest-server] upload_listen").door(
+        "download",
+        config.download_listen,
+        "[ingest-server] download_listen",
+    )
 }
 
 /// The rules that the instances of a row live by.
@@ -119,14 +131,15 @@ mod tests {
 
     #[test]
     fn only_enabled_boxes_are_in_the_tree() {
-        let names = names("[sync-agent]\nenabled = true\n[get-worker]\ninstances = 5\n");
+        let names =
+            names("[sync-agent]\nenabled = true\n[get-worker]\ninstances = 5\n[ingest-server]\nenabled = true\n");
         assert_eq!(names[2], "get-workerx5");
-        assert_eq!(names[5], "sync-agentx1");
+        assert_eq!(names[5..], ["sync-agentx1", "ingest-serverx1"]);
     }
 
     #[test]
     fn every_row_is_a_box_of_the_wiring_table() {
-        let all = Rookery::parse("[sync-agent]\nenabled = true\n").unwrap();
+        let all = Rookery::parse("[sync-agent]\nenabled = true\n[ingest-server]\nenabled = true\n").unwrap();
         assert!(rows(&all).iter().all(|row| proto::wiring::row(row.name).is_some()));
     }
 

@@ -52,9 +52,49 @@ fn days_before(year: i64, month: i64, day: i64) -> i64 {
     to_year + (1..month).map(|month| days_in(year, month)).sum::<i64>() + day - 1
 }
 
+/// Whole seconds since 1970 as `2026-11-20T16:47:05Z`. Years past 9999 are beyond the format.
+#[must_use]
+pub fn text(seconds: u64) -> String {
+    const LAST: u64 = 253_402_300_799;
+    let (days, second) = (seconds.min(LAST) / 86_400, seconds.min(LAST) % 86_400);
+    let (year, month, day) = civil(days);
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3_600, second / 60 % 60, second % 60)
+}
+
+/// The day of the Gregorian calendar that is so many days after 1970-01-01.
+///
+/// Counted in years that begin in March, so that the day that some years lack is a year's last.
+fn civil(days: u64) -> (u64, u64, u64) {
+    const DAYS_OF_400_YEARS: u64 = 146_097;
+    const FROM_MARCH_OF_YEAR_0: u64 = 719_468;
+    let days = days + FROM_MARCH_OF_YEAR_0;
+    let (cycle, day) = (days / DAYS_OF_400_YEARS, days % DAYS_OF_400_YEARS);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let of_month = day - (153 * month + 2) / 5 + 1;
+    let from_january = if month < 10 { month + 3 } else { month - 9 };
+    (cycle * 400 + year + u64::from(from_january <= 2), from_january, of_month)
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn every_second_is_written_as_it_is_read(at in 0u64..=253_402_300_799) {
+            prop_assert_eq!(seconds(&text(at)), at);
+        }
+    }
+
+    #[test]
+    fn the_last_day_of_february_is_written() {
+        assert_eq!(text(951_825_600), "2000-02-29T12:00:00Z");
+        assert_eq!(text(u64::MAX), "9999-12-31T23:59:59Z");
+    }
 
     #[test]
     fn dates_are_the_seconds_that_everybody_counts() {

@@ -21,7 +21,7 @@ mod error;
 mod header;
 
 pub use compose::Draft;
-pub use date::seconds as date_seconds;
+pub use date::{seconds as date_seconds, text as date_text};
 pub use error::{Place, RecordError};
 pub use header::Header;
 
