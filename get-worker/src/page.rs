@@ -128,7 +128,8 @@ fn head(thread: &Thread, next: Option<Seq>) -> Vec<u8> {
     out
 }
 
-fn push_entry(out: &mut Vec<u8>, entry: &Entry<'_>) {
+/// Appends a comment as it stands in a page.
+pub(crate) fn push_entry(out: &mut Vec<u8>, entry: &Entry<'_>) {
     out.extend_from_slice(b"{\"id\":");
     push_id(out, &entry.id);
     out.extend_from_slice(b",\"legacy_id\":");
