@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::Parser;
-use unixfs::Cid;
+use proto::Cid;
 
 use crate::{link::Server, show::Form, source::Source};
 
@@ -22,13 +22,13 @@ const PARALLEL_MAX: u16 = 64;
 )]
 pub struct Args {
     /// The files; `-` is standard input.
-    #[arg(value_name = "FILE", required_unless_present = "get", conflicts_with = "get")]
+    #[arg(value_name = "FILE", required_unless_present = "get", conflicts_with_all = ["get", "output"])]
     files: Vec<PathBuf>,
     /// Get the file with this CID back instead.
     #[arg(long, value_name = "CID")]
     get: Option<String>,
     /// Where to write what was got; default: standard output.
-    #[arg(short, long, value_name = "FILE", requires = "get")]
+    #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// The server's name or address, without a port.
     #[arg(long, value_name = "HOST", default_value = "127.0.0.1")]
@@ -82,8 +82,6 @@ pub enum Task {
 pub struct Wanted {
     /// The file.
     pub cid: Cid,
-    /// As it was typed, which is how the server is asked.
-    pub typed: String,
     /// Where to; none for standard output.
     pub to: Option<PathBuf>,
 }
@@ -115,7 +113,7 @@ impl Args {
     pub fn task(&self) -> Result<Task, Misuse> {
         self.check()?;
         match &self.get {
-            Some(typed) => Ok(Task::Get(Wanted { cid: cid(typed)?, typed: typed.clone(), to: self.output.clone() })),
+            Some(typed) => Ok(Task::Get(Wanted { cid: cid(typed)?, to: self.output.clone() })),
             None => Ok(Task::Store(self.sources()?)),
         }
     }
@@ -139,7 +137,8 @@ impl Args {
             return Err(Misuse::Flag { flag: "parallel", found: self.parallel.to_string(), expected: "1 to 64" });
         }
         self.waits().into_iter().try_for_each(|(flag, seconds)| {
-            let right = seconds.is_finite() && (0.0..=1e9).contains(&seconds) && (seconds > 0.0 || flag == "total-wait");
+            let right =
+                seconds.is_finite() && (0.0..=1e9).contains(&seconds) && (seconds > 0.0 || flag == "total-wait");
             let expected = "a number of seconds above 0";
             if right { Ok(()) } else { Err(Misuse::Flag { flag, found: seconds.to_string(), expected }) }
         })

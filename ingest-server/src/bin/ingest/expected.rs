@@ -9,7 +9,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use unixfs::{Cid, FileBuilder, HashOnly, Profile, Version};
+use proto::Cid;
+use unixfs::{FileBuilder, HashOnly, Profile};
 
 /// Pieces that wait to be hashed: at most 4 MiB.
 const PIECES_WAITING: usize = 4;
@@ -20,7 +21,7 @@ pub const PROFILES: [Profile; 3] = [Profile::V0_2015, Profile::V1_2025, Profile:
 /// The profiles that can have made a CID of this form.
 #[must_use]
 pub fn profiles_of(cid: &Cid) -> Vec<Profile> {
-    PROFILES.into_iter().filter(|profile| profile.options().cid_version == cid.version()).collect()
+    PROFILES.into_iter().filter(|profile| profile.options().cid_version == cid.0.version()).collect()
 }
 
 /// The CID of the same bytes, by profile.
@@ -32,7 +33,7 @@ impl Expected {
     #[must_use]
     pub fn profile_of(&self, cid: &Cid) -> Option<Profile> {
         // The same hash may be written as either version.
-        let same = |mine: &Cid| mine.hash() == cid.hash() && mine.codec() == cid.codec();
+        let same = |mine: &Cid| mine.0.hash() == cid.0.hash() && mine.0.codec() == cid.0.codec();
         self.0.iter().find(|(_, mine)| same(mine)).map(|(profile, _)| *profile)
     }
 
@@ -43,10 +44,10 @@ impl Expected {
         self.0.iter().map(named).collect::<Vec<_>>().join(" or ")
     }
 
-    /// Whether a CID of this version could be judged.
+    /// Whether all is known here that can give a CID of this form.
     #[must_use]
-    pub fn judges(&self, version: Version) -> bool {
-        self.0.iter().any(|(_, mine)| mine.version() == version)
+    pub fn judges(&self, cid: &Cid) -> bool {
+        profiles_of(cid).iter().all(|profile| self.0.iter().any(|(known, _)| known == profile))
     }
 }
 
@@ -66,7 +67,12 @@ impl<'scope> Hashing<'scope> {
             for piece in waiting {
                 builders.iter_mut().for_each(|(_, builder)| infallible(builder.push(piece.clone())));
             }
-            Expected(builders.into_iter().map(|(profile, builder)| (profile, infallible(builder.finish()).cid)).collect())
+            Expected(
+                builders
+                    .into_iter()
+                    .map(|(profile, builder)| (profile, Cid(infallible(builder.finish()).cid)))
+                    .collect(),
+            )
         });
         Self { pieces, thread }
     }
@@ -130,7 +136,7 @@ mod tests {
     #[test]
     fn a_cid_is_the_same_in_either_version() {
         let cid: Cid = EMPTY_V0.parse().unwrap();
-        let as_v1 = Cid::new_v1(cid.codec(), *cid.hash());
+        let as_v1 = Cid(unixfs::Cid::new_v1(cid.0.codec(), *cid.0.hash()));
         assert_eq!(expected(b"", &[Profile::V0_2015]).profile_of(&as_v1), Some(Profile::V0_2015));
     }
 

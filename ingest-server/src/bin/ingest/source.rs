@@ -25,8 +25,7 @@ pub enum Source {
 /// A source that is open, at its beginning.
 pub struct Opened {
     reader: Box<dyn Read + Send>,
-    /// How many bytes it has; unknown of a pipe.
-    pub bytes: Option<u64>,
+    name: String,
 }
 
 impl Source {
@@ -51,9 +50,23 @@ impl Source {
     ///
     /// `Unreadable` when it is not there, is a folder, or may not be read.
     pub fn open(&self) -> Result<Opened, Refusal> {
+        let name = self.name();
+        let reader: Box<dyn Read + Send> = match self {
+            Self::Stdin => Box::new(stdin()),
+            Self::File(path) => match open_file(path) {
+                Ok(file) => Box::new(file),
+                Err(cause) => return Err(Refusal::Unreadable { name, cause }),
+            },
+        };
+        Ok(Opened { reader, name })
+    }
+
+    /// How many bytes it has; unknown of a pipe.
+    #[must_use]
+    pub fn bytes(&self) -> Option<u64> {
         match self {
-            Self::Stdin => Ok(Opened { reader: Box::new(stdin()), bytes: None }),
-            Self::File(path) => open_file(path).map_err(|cause| self.unreadable(cause)),
+            Self::Stdin => None,
+            Self::File(path) => fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|about| about.len()),
         }
     }
 
@@ -63,22 +76,17 @@ impl Source {
         match self {
             Self::Stdin => false,
             // Not a pipe, a terminal, a socket: those are empty when they have been read.
-            Self::File(path) => fs::metadata(path).is_ok_and(|about| about.is_file()),
+            Self::File(_) => self.bytes().is_some(),
         }
-    }
-
-    fn unreadable(&self, cause: io::Error) -> Refusal {
-        Refusal::Unreadable { name: self.name(), cause }
     }
 }
 
-fn open_file(path: &Path) -> io::Result<Opened> {
+fn open_file(path: &Path) -> io::Result<File> {
     let file = File::open(path)?;
-    let about = file.metadata()?;
-    if about.is_dir() {
+    if file.metadata()?.is_dir() {
         return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder, expected a file"));
     }
-    Ok(Opened { reader: Box::new(file), bytes: about.is_file().then(|| about.len()) })
+    Ok(file)
 }
 
 impl Opened {
@@ -86,10 +94,11 @@ impl Opened {
     ///
     /// # Errors
     ///
-    /// When the file or the pipe cannot be read on.
-    pub fn piece(&mut self) -> io::Result<Bytes> {
+    /// `Unreadable` when the file or the pipe cannot be read on.
+    pub fn piece(&mut self) -> Result<Bytes, Refusal> {
         let mut piece = Vec::with_capacity(PIECE_BYTES);
-        self.reader.by_ref().take(PIECE_BYTES as u64).read_to_end(&mut piece)?;
+        let read = self.reader.by_ref().take(PIECE_BYTES as u64).read_to_end(&mut piece);
+        read.map_err(|cause| Refusal::Unreadable { name: self.name.clone(), cause })?;
         Ok(piece.into())
     }
 }
@@ -101,13 +110,13 @@ mod tests {
     #[test]
     fn a_folder_is_not_sent() {
         let Err(refusal) = Source::of(&std::env::temp_dir()).open() else { panic!("opened") };
-        assert!(format!("{refusal:#}").contains("folder"), "{refusal}");
+        assert!(refusal.in_full().contains("folder"), "{refusal}");
     }
 
     #[test]
     fn pieces_are_whole_until_the_last() {
         let length = PIECE_BYTES as u64 * 2 + 5;
-        let mut opened = Opened { reader: Box::new(io::repeat(7).take(length)), bytes: None };
+        let mut opened = Opened { reader: Box::new(io::repeat(7).take(length)), name: "zeros".to_owned() };
         let lengths: Vec<_> = (0..4).map(|_| opened.piece().unwrap().len()).collect();
         assert_eq!(lengths, [PIECE_BYTES, PIECE_BYTES, 5, 0]);
     }

@@ -1,0 +1,254 @@
+//! One connection to a server, with an end to every wait. Asked by `upload` and `download`.
+
+use std::{
+    io::{self, ErrorKind, Read as _, Write as _},
+    net::{TcpStream, ToSocketAddrs as _},
+    os::fd::AsFd as _,
+    thread,
+    time::{Duration, Instant},
+};
+
+use ingest_server::wire::{Answer, LINE_BYTES, Token};
+
+use crate::{args::Check, refusal::Refusal};
+
+/// How often the system is asked whether everything has arrived.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
+
+/// Where a server is, and how patient to be with it.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// A name or an address.
+    pub host: String,
+    /// Where it takes files.
+    pub upload_port: u16,
+    /// Where it gives them back.
+    pub download_port: u16,
+    /// How often to try again.
+    pub retries: u32,
+    /// The longest wait for a connection, and for the greeting.
+    pub connect_wait: Duration,
+    /// The longest wait for a byte to move.
+    pub idle_wait: Duration,
+    /// The longest wait for the CID after everything was sent.
+    pub answer_wait: Duration,
+    /// The longest that one try may take; none for any time.
+    pub total_wait: Option<Duration>,
+    /// Whether the server is believed.
+    pub check: Check,
+}
+
+/// A connection.
+#[derive(Debug)]
+pub struct Link {
+    stream: TcpStream,
+    address: String,
+    idle_wait: Duration,
+    begun: Instant,
+    total_wait: Option<Duration>,
+    moved_bytes: u64,
+}
+
+impl Link {
+    /// Connects to any of the addresses that the host has.
+    ///
+    /// # Errors
+    ///
+    /// `Unreachable` when none of them answers in time.
+    pub fn connect(server: &Server, port: u16) -> Result<Self, Refusal> {
+        let address = format!("{}:{port}", server.host);
+        let stream = connect(server, port).map_err(|cause| Refusal::Unreachable { address: address.clone(), cause })?;
+        // What ends a file has to leave at once, in a segment of its own.
+        let _ = stream.set_nodelay(true);
+        let (idle_wait, total_wait) = (server.idle_wait, server.total_wait);
+        Ok(Self { stream, address, idle_wait, begun: Instant::now(), total_wait, moved_bytes: 0 })
+    }
+
+    /// The token that the server begins with, as the original clients read it: all of one segment.
+    ///
+    /// # Errors
+    ///
+    /// When none comes in time, or something else does.
+    pub fn greeting(&mut self, wait: Duration) -> Result<Token, Refusal> {
+        let mut segment = [0; LINE_BYTES];
+        match self.read_within(&mut segment, wait) {
+            Ok(0) => Err(self.broken(ErrorKind::UnexpectedEof.into())),
+            Ok(count) => Ok(Token::read(&segment[..count])?),
+            Err(Refusal::Idle { .. }) => Err(Refusal::Silent { address: self.address.clone(), waited: wait }),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// Sends bytes.
+    ///
+    /// # Errors
+    ///
+    /// When not one of them leaves for too long, or the server is gone; with its words if it left any.
+    pub fn send(&mut self, mut bytes: &[u8], mut moved: impl FnMut(u64)) -> Result<(), Refusal> {
+        while !bytes.is_empty() {
+            self.stream.set_write_timeout(Some(self.patience(self.idle_wait)?)).map_err(|cause| self.broken(cause))?;
+            match self.stream.write(bytes) {
+                Ok(count) => {
+                    bytes = &bytes[count..];
+                    self.moved_bytes += count as u64;
+                    moved(count as u64);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if has_waited(&error) => return Err(self.idle(self.idle_wait)),
+                Err(cause) => return Err(self.last_words().unwrap_or_else(|| self.broken(cause))),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what has come; 0 at the end.
+    ///
+    /// # Errors
+    ///
+    /// When nothing comes for too long, or the connection breaks.
+    pub fn receive(&mut self, into: &mut [u8]) -> Result<usize, Refusal> {
+        self.read_within(into, self.idle_wait)
+    }
+
+    /// What the server has to say although it was not asked yet: it has refused the file.
+    ///
+    /// # Errors
+    ///
+    /// When it has, with its words.
+    pub fn check_silent(&mut self) -> Result<(), Refusal> {
+        if self.stream.set_nonblocking(true).is_err() {
+            return Ok(());
+        }
+        let spoke = matches!(self.stream.peek(&mut [0]), Ok(1..));
+        self.stream.set_nonblocking(false).map_err(|cause| self.broken(cause))?;
+        if spoke {
+            Err(self.last_words().unwrap_or_else(|| self.broken(ErrorKind::ConnectionReset.into())))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The line that ends an upload.
+    ///
+    /// # Errors
+    ///
+    /// When none comes in time, or it is no answer.
+    pub fn answer(&mut self, wait: Duration) -> Result<Answer, Refusal> {
+        match self.line(wait) {
+            Ok(line) if line.is_empty() => Err(self.broken(ErrorKind::UnexpectedEof.into())),
+            Ok(line) => Ok(Answer::read(&line)?),
+            Err(Refusal::Idle { .. }) => Err(Refusal::NoAnswer(wait)),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// Waits until the other system has everything, and then so long again for its program to take it.
+    ///
+    /// # Errors
+    ///
+    /// When it does not take it in time.
+    pub fn settle(&mut self, gap: Duration) -> Result<(), Refusal> {
+        let mut last = (u64::MAX, Instant::now());
+        loop {
+            let unsent = unsent_bytes(&self.stream).map_err(|cause| self.broken(cause))?;
+            if unsent == 0 {
+                thread::sleep(gap.min(self.patience(gap)?));
+                return Ok(());
+            }
+            if unsent < last.0 {
+                last = (unsent, Instant::now());
+            }
+            if last.1.elapsed() > self.idle_wait {
+                return Err(self.idle(self.idle_wait));
+            }
+            thread::sleep(BETWEEN_LOOKS.min(self.patience(BETWEEN_LOOKS)?));
+        }
+    }
+
+    fn line(&mut self, wait: Duration) -> Result<Vec<u8>, Refusal> {
+        let end = Instant::now() + wait;
+        let mut line = Vec::new();
+        let mut segment = [0; LINE_BYTES];
+        while line.len() <= LINE_BYTES && !line.contains(&b'\n') {
+            let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+            match self.read_within(&mut segment, left) {
+                Ok(0) => break,
+                Ok(count) => line.extend_from_slice(&segment[..count]),
+                // The original server says nothing of the line's end when a client has hung up.
+                Err(_) if !line.is_empty() => break,
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        Ok(line)
+    }
+
+    /// What the server said before it closed, if it did.
+    fn last_words(&mut self) -> Option<Refusal> {
+        let line = self.line(self.idle_wait.min(Duration::from_secs(1))).ok()?;
+        match Answer::read(&line).ok()? {
+            Answer::Refused(why) => Some(Refusal::Refused(why)),
+            // A CID for a part of the file: not that of the file.
+            Answer::Kept(cid) => Some(Refusal::Refused(format!("it answered {cid} before the end of the file"))),
+        }
+    }
+
+    fn read_within(&mut self, into: &mut [u8], wait: Duration) -> Result<usize, Refusal> {
+        let end = Instant::now() + wait;
+        loop {
+            let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+            self.stream.set_read_timeout(Some(self.patience(left)?)).map_err(|cause| self.broken(cause))?;
+            match self.stream.read(into) {
+                Ok(count) => {
+                    self.moved_bytes += count as u64;
+                    return Ok(count);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if has_waited(&error) && Instant::now() >= end => return Err(self.idle(wait)),
+                Err(error) if has_waited(&error) => {}
+                Err(cause) => return Err(self.broken(cause)),
+            }
+        }
+    }
+
+    /// How long the next step may take.
+    fn patience(&self, wait: Duration) -> Result<Duration, Refusal> {
+        let Some(total_wait) = self.total_wait else { return Ok(wait) };
+        match total_wait.checked_sub(self.begun.elapsed()).filter(|left| !left.is_zero()) {
+            Some(left) => Ok(wait.min(left)),
+            None => Err(Refusal::Late(total_wait)),
+        }
+    }
+
+    fn broken(&self, cause: io::Error) -> Refusal {
+        Refusal::Broken { moved_bytes: self.moved_bytes, cause }
+    }
+
+    fn idle(&self, waited: Duration) -> Refusal {
+        Refusal::Idle { moved_bytes: self.moved_bytes, waited }
+    }
+}
+
+fn connect(server: &Server, port: u16) -> io::Result<TcpStream> {
+    let mut last = io::Error::new(ErrorKind::NotFound, "the host has no address");
+    for address in (server.host.as_str(), port).to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, server.connect_wait) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn has_waited(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
+/// Bytes that the other system has not acknowledged.
+fn unsent_bytes(stream: &TcpStream) -> io::Result<u64> {
+    use rustix::ioctl::{Getter, Opcode, ioctl};
+    /// `SIOCOUTQ`, which is `TIOCOUTQ`.
+    const UNSENT: Opcode = 0x5411;
+    // SAFETY: for a TCP socket this request writes one `int`, and that is what the getter has room for.
+    let unsent = unsafe { ioctl(stream.as_fd(), Getter::<UNSENT, std::ffi::c_int>::new()) }?;
+    Ok(unsent.unsigned_abs().into())
+}
