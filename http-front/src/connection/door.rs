@@ -14,7 +14,9 @@ use tokio::{
 };
 
 use super::{
+    h2,
     link::Link,
+    opening::{self, Protocol},
     patience::{Patient, Waits},
     refusal,
 };
@@ -172,13 +174,28 @@ async fn attend<S: Sides>(stream: TcpStream, peer: SocketAddr, front: Arc<Front<
     let _connected = front.measures.connected();
     // An answer is written at once and whole: there is nothing to wait for and gather.
     let _ = stream.set_nodelay(true);
+    let protocol = tokio::select! {
+        // First the client: what it has asked already is answered.
+        biased;
+        protocol = opening::hear(&stream, waits.header) => protocol,
+        () = stop.asked() => None,
+    };
+    // In boxes: who says nothing costs neither.
+    match protocol {
+        Some(Protocol::Http1) => Box::pin(attend_http1(stream, peer, front, waits, stop)).await,
+        Some(Protocol::Http2) => Box::pin(h2::attend(stream, peer, front, waits, stop)).await,
+        None => {}
+    }
+}
+
+async fn attend_http1<S: Sides>(stream: TcpStream, peer: SocketAddr, front: Arc<Front<S>>, waits: Waits, stop: Stop) {
     let link = Link::new(peer);
     let patient = Patient::new(stream, Arc::clone(&link), waits, front.measures.traffic());
     let service = service_fn(move |request| {
         let answer = Arc::clone(&front).visit(Arc::clone(&link), request);
         async move { Ok::<_, std::convert::Infallible>(answer.await) }
     });
-    let mut connection = pin!(http(waits).serve_connection(TokioIo::new(patient), service));
+    let mut connection = pin!(http1(waits).serve_connection(TokioIo::new(patient), service));
     let ended = tokio::select! {
         // The stop first: then the answer that is being made says that the connection ends with it.
         biased;
@@ -193,7 +210,7 @@ async fn attend<S: Sides>(stream: TcpStream, peer: SocketAddr, front: Arc<Front<
     }
 }
 
-fn http(waits: Waits) -> http1::Builder {
+fn http1(waits: Waits) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.half_close(true)
         // `Patient` counts the time, hyper the bytes.

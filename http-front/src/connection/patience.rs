@@ -22,12 +22,13 @@ use hyper::StatusCode;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    time::{Instant, Sleep},
+    time::Instant,
 };
 
 use super::{
     link::{Link, Stage},
     refusal,
+    timer::Timer,
 };
 use crate::{measures::Traffic, problem::Problem};
 
@@ -124,7 +125,7 @@ impl Patient {
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => {
-                let until = self.writing.until.unwrap_or_else(|| Instant::now() + self.waits.send);
+                let until = self.writing.until().unwrap_or_else(|| Instant::now() + self.waits.send);
                 ready!(self.writing.poll(cx, until));
                 // Without this the kernel would keep the unsent bytes, for minutes.
                 let _ = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
@@ -241,30 +242,5 @@ impl AsyncWrite for Patient {
             ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
         }
         if this.link.lingers() { this.poll_linger(cx) } else { Poll::Ready(Ok(())) }
-    }
-}
-
-/// A timer that is made when it is first needed, and set anew only when it rings too early.
-#[derive(Debug, Default)]
-struct Timer {
-    sleep: Option<Pin<Box<Sleep>>>,
-    until: Option<Instant>,
-}
-
-impl Timer {
-    /// Ready once `until` is past.
-    fn poll(&mut self, cx: &mut Context<'_>, until: Instant) -> Poll<()> {
-        self.until = Some(until);
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
-        if until < sleep.deadline() {
-            sleep.as_mut().reset(until);
-        }
-        loop {
-            ready!(sleep.as_mut().poll(cx));
-            if until <= Instant::now() {
-                return Poll::Ready(());
-            }
-            sleep.as_mut().reset(until);
-        }
     }
 }

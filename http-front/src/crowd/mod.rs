@@ -65,6 +65,8 @@ pub(crate) enum Limit {
     AddressRequests,
     /// Connections of a neighbourhood.
     AddressConnections,
+    /// Frames of an HTTP/2 connection that ask for nothing.
+    IdleFrames,
 }
 
 /// Somebody is asked to come again later.

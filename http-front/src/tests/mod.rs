@@ -3,7 +3,10 @@
 mod boxes;
 mod client;
 mod drain;
+mod h2;
+mod kept;
 mod pages;
+mod raw_h2;
 mod rig;
 mod rough;
 mod surface;
