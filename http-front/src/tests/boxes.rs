@@ -13,12 +13,13 @@ use bytes::Bytes;
 use daemon::bus::AskError;
 use proto::{
     Answer, AnsweredBy, AnyId, Asked, Cid, CommentId, Epoch, Interface, LegacyId, Question, RequestId, Seq, Topic,
-    blocks::{BlockBytes, BlockError, DaemonState, FindDaemon, GetBlock, PinRoot, PutBlocks, UnpinRoot},
+    blocks::{BlockBytes, BlockError, DaemonState, FindDaemon, GetBlock, GetBlocks, PinRoot, PutBlocks, SomeBlocks, UnpinRoot},
     interface::{decode, encode},
     posts::{Kept, PostComment, PostComments, PostError, Receipt, Receipts},
     threads::{
-        Change, Changes, CommentBlob, CountComments, FindFolder, FindRoot, FolderFiles, ListTopics, ReadChanges,
-        ReadComment, ReadError, ReadFolder, ReadNewest, ReadThread, ThreadPage, TopicList,
+        ArchivePiece, Change, Changes, CommentBlob, CountComments, Event, FindFolder, FindRoot, FolderFiles, ListTopics, News,
+        ReadArchive, ReadChanges, ReadComment, ReadError, ReadFolder, ReadNewest, ReadNews, ReadThread, ThreadChange, ThreadPage,
+        TopicList,
     },
 };
 use tokio::sync::Notify;
@@ -86,6 +87,16 @@ pub(super) struct Reads {
     pub(super) asked: Mutex<Option<ReadThread>>,
     /// The JSON of a page.
     pub(super) page: Mutex<Bytes>,
+    /// What has arrived on [`TOPIC`]: each a comment of its own.
+    pub(super) arrivals: Mutex<Vec<Seq>>,
+    /// The life of the arrival log.
+    pub(super) epoch: Mutex<Epoch>,
+    /// How often somebody asked for news.
+    pub(super) news_asked: AtomicUsize,
+    /// The numbers of comments of topics.
+    pub(super) counts: Mutex<HashMap<Topic, u64>>,
+    /// The topics whose number was asked for last.
+    pub(super) counted: Mutex<Vec<Topic>>,
     /// Held back until this is notified, when there is one.
     pub(super) gate: Option<Arc<Notify>>,
 }
@@ -93,6 +104,9 @@ pub(super) struct Reads {
 impl Answer<ReadThread> for Reads {
     async fn answer(&self, question: ReadThread, _: Asked) -> Result<ThreadPage, ReadError> {
         *self.asked.lock().unwrap() = Some(question);
+        if let Some(gate) = &self.gate {
+            gate.notified().await;
+        }
         let json = self.page.lock().unwrap().clone();
         Ok(ThreadPage { folder: None, count: 0, last_seq: Seq(0), next: None, json })
     }
@@ -102,6 +116,15 @@ impl Answer<ReadNewest> for Reads {
     async fn answer(&self, _: ReadNewest, _: Asked) -> Result<ThreadPage, ReadError> {
         let json = self.page.lock().unwrap().clone();
         Ok(ThreadPage { folder: Some(folder()), count: 1, last_seq: Seq(1), next: None, json })
+    }
+}
+
+impl Answer<CountComments> for Reads {
+    async fn answer(&self, question: CountComments, _: Asked) -> Result<Vec<u64>, ReadError> {
+        let counts = self.counts.lock().unwrap();
+        let answer = question.topics.iter().map(|topic| counts.get(topic).copied().unwrap_or(0)).collect();
+        *self.counted.lock().unwrap() = question.topics;
+        Ok(answer)
     }
 }
 
@@ -140,6 +163,30 @@ impl Answer<ReadChanges> for Reads {
     }
 }
 
+impl Answer<ReadNews> for Reads {
+    async fn answer(&self, question: ReadNews, _: Asked) -> Result<News, ReadError> {
+        self.news_asked.fetch_add(1, SeqCst);
+        let arrivals = self.arrivals.lock().unwrap().clone();
+        let arrivals = if question.topic == TOPIC { arrivals } else { Vec::new() };
+        let (epoch, count) = (*self.epoch.lock().unwrap(), arrivals.len() as u64);
+        let last_seq = arrivals.last().copied().unwrap_or_default();
+        let mut later: Vec<Seq> = arrivals.into_iter().filter(|seq| *seq > question.after).collect();
+        let more = later.len() > usize::from(question.limit);
+        later.truncate(question.limit.into());
+        let comments: Vec<String> = later.iter().map(|seq| format!(r#"{{"seq":{seq}}}"#)).collect();
+        let change = |(seq, comment): (&Seq, &String)| ThreadChange {
+            seq: *seq,
+            event: Event::Comment,
+            replaces: None,
+            comment_bytes: comment.len().try_into().unwrap(),
+        };
+        let changes = later.iter().zip(&comments).map(change).collect();
+        let next = later.last().copied().filter(|_| more);
+        let comments = comments.concat().into();
+        Ok(News { epoch, last_seq, count, folder: Some(folder()), next, changes, comments })
+    }
+}
+
 /// Questions that the front does not ask.
 macro_rules! never_asked {
     ($whom:ident, $error:expr => $($question:ident -> $reply:ty;)+) => { $(
@@ -151,9 +198,9 @@ macro_rules! never_asked {
     )+ };
 }
 never_asked! { Reads, ReadError::Store =>
-    CountComments -> Result<Vec<u64>, ReadError>;
     ListTopics -> Result<TopicList, ReadError>;
     ReadFolder -> Result<FolderFiles, ReadError>;
+    ReadArchive -> Result<Option<ArchivePiece>, ReadError>;
 }
 
 /// Keeps comments in memory.
@@ -197,6 +244,15 @@ impl Answer<GetBlock> for Shelf {
     async fn answer(&self, question: GetBlock, _: Asked) -> Result<BlockBytes, BlockError> {
         let found = self.blocks.lock().unwrap().get(&question.cid).cloned();
         found.map(|bytes| BlockBytes { bytes }).ok_or(BlockError::NotFound)
+    }
+}
+
+impl Answer<GetBlocks> for Shelf {
+    async fn answer(&self, question: GetBlocks, _: Asked) -> Result<SomeBlocks, BlockError> {
+        let blocks = self.blocks.lock().unwrap();
+        let found: Vec<_> = question.cids.iter().map(|cid| blocks.get(cid).cloned()).collect();
+        let bytes = found.iter().flatten().flatten().copied().collect();
+        Ok(SomeBlocks { found: found.iter().map(|block| block.as_ref().map(|block| block.len() as u32)).collect(), bytes })
     }
 }
 

@@ -22,6 +22,8 @@ pub(super) struct Client {
 pub(super) struct Reply {
     pub(super) status: u16,
     head: String,
+    pub(super) bytes: Vec<u8>,
+    /// The same as text, as far as it is text.
     pub(super) body: String,
 }
 
@@ -49,13 +51,14 @@ impl Client {
         };
         let head = String::from_utf8(self.buffer[..head_end].to_vec()).unwrap();
         self.buffer.drain(..head_end + 4);
-        let mut reply = Reply { status: head[9..12].parse().unwrap(), head, body: String::new() };
+        let mut reply = Reply { status: head[9..12].parse().unwrap(), head, bytes: Vec::new(), body: String::new() };
         let length = reply.header("content-length").map_or(0, |length| length.parse().unwrap());
         if body == Body::Expected {
             while self.buffer.len() < length {
                 assert!(self.more().await > 0, "the body ends early");
             }
-            reply.body = String::from_utf8(self.buffer.drain(..length).collect()).unwrap();
+            reply.bytes = self.buffer.drain(..length).collect();
+            reply.body = String::from_utf8_lossy(&reply.bytes).into_owned();
         }
         reply
     }
@@ -85,6 +88,14 @@ pub(super) enum Body {
 }
 
 impl Reply {
+    /// The names of all headers, sorted.
+    pub(super) fn header_names(&self) -> Vec<String> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        let mut names: Vec<_> = lines.map(|(name, _)| name.to_ascii_lowercase()).collect();
+        names.sort();
+        names
+    }
+
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines.find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)

@@ -7,6 +7,7 @@ use daemon::{
     pulse::Pulse,
     stop::{self, StopSender},
 };
+use prometheus_client::registry::Registry;
 use proto::config::Rookery;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -38,6 +39,7 @@ pub(super) struct Rig {
     pub(super) board: BoardWriter,
     _runtime_dir: TempDir,
     measures: Measures,
+    registry: Registry,
     pub(super) stop: StopSender,
     door: JoinHandle<()>,
 }
@@ -55,6 +57,9 @@ impl Rig {
         let measures = Measures::default();
         let runtime_dir = tempfile::tempdir().unwrap();
         let board = BoardWriter::open(runtime_dir.path()).unwrap();
+        let cache = Cache::new(u64::from(all.http_front.cache_mib) << 20);
+        let mut registry = Registry::default();
+        cache.register(&mut registry);
         let front = Front::<StandIns> {
             reads: Arc::clone(&reads),
             writes: Arc::clone(&writes),
@@ -62,7 +67,7 @@ impl Rig {
             board: BoardReader::open(runtime_dir.path()).unwrap(),
             tree: Tree::new("/nonexistent/status.sock".into(), "http-front.0".to_owned(), String::new),
             measures: measures.clone(),
-            cache: Cache::new(u64::from(all.http_front.cache_mib) << 20),
+            cache,
             limits: settings::limits(&all.http_front, &all),
             origins: Origins::new(&all.http_front),
             crowd: Crowd::new(&all.http_front),
@@ -79,6 +84,7 @@ impl Rig {
             board,
             _runtime_dir: runtime_dir,
             measures,
+            registry,
             stop: sender,
             door: tokio::spawn(door.keep_open()),
         }
@@ -104,6 +110,14 @@ impl Rig {
         let mut client = self.connect().await;
         client.send(request(&[&format!("POST {path}"), &format!("Content-Length: {}", body.len())], body)).await;
         client.reply(Body::Expected).await
+    }
+
+    /// What a metric stands at, by its name and labels as they are written.
+    pub(super) fn metric(&self, name: &str) -> f64 {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{name} in {text}"));
+        line.trim().parse().unwrap()
     }
 
     /// How many connections are open.
