@@ -3,7 +3,7 @@
  * comments; made and dropped by `page.js`, shown by the views in `ui`.
  */
 import { compose } from './comment/compose.js';
-import { dateSeconds } from './comment/date.js';
+import { dateSeconds } from './comment/record.js';
 import { nameOfKey } from './keep/names.js';
 import { recall, remember } from './keep/storage.js';
 import { Prover } from './proof/prover.js';

@@ -1,18 +1,16 @@
 /**
- * The page of one thread: puts the views together around a `Discussion`. Made by `main.js` (the site) and `embed-page.js`
- * (the frame in somebody else's page).
+ * The page of one thread: puts the views together around a `Discussion`. Made by `main.js`.
  */
 import { Discussion } from './discussion.js';
-import { draftName, keepDraft, readDraft } from './keep/drafts.js';
+import { keepDraft, readDraft } from './keep/storage.js';
 import { addressOf } from './thread/server.js';
 import { urlOf, writeHash } from './thread/address.js';
 import { Composer } from './ui/composer.js';
 import { el } from './ui/dom.js';
 import { NameChooser } from './ui/name-chooser.js';
 import { NamesPanel } from './ui/names-panel.js';
-import { OrderChoice } from './ui/order-choice.js';
 import { ProofView } from './ui/proof-view.js';
-import { ThreadView } from './ui/thread-view.js';
+import { OrderChoice, ThreadView } from './ui/thread-view.js';
 
 export class Page {
   /**
@@ -71,11 +69,11 @@ export class Page {
   #foot() {
     const link = (path, text) => el('a', { href: addressOf(path), ...(this.isEmbedded && { target: '_blank', rel: 'noopener' }) }, text);
     return el('footer', { class: 'foot' }, link(`t/${this.topic}`, 'Plain page'), link(`${this.topic}/feed`, 'Feed'),
-      this.isEmbedded ? link(writeHash({ page: this.page, comment: null }), 'Rookery') : null);
+      this.isEmbedded ? link(writeHash(this.page), 'Rookery') : null);
   }
 
   #hrefOf(id) {
-    const hash = writeHash({ page: this.page, comment: id });
+    const hash = writeHash(this.page, id);
     return this.isEmbedded ? addressOf(hash) : hash;
   }
 
@@ -114,7 +112,7 @@ export class Page {
 
   /** @param {{ label: string, action: string, about: string, text?: string, words: object, author?: object, close?: () => void }} what */
   #compose({ label, action, about, text, words, author, close }) {
-    const draft = draftName(this.topic, about);
+    const draft = `draft:${this.topic}:${about}`;
     const chooser = author ? null : new NameChooser(() => this.#namesChanged());
     if (chooser) this.choosers.add(chooser);
     const leave = close && (() => { this.choosers.delete(chooser); close(); });

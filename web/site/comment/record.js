@@ -1,14 +1,13 @@
 /**
- * Reads a comment's bytes: header lines, a blank line, text. The same rules as the server's, so that both see the same
- * comment in the same bytes; what the server would have refused is `Damage` here.
+ * Reads a comment: header lines, a blank line, text. By the server's rules, so that both see the same comment in the same
+ * bytes; what the server would have refused is `Damage`.
  *
  * @typedef {{ key: string, signature: Uint8Array, part: Uint8Array }} Signed
  * @typedef {{ headers: [string, string][], text: string, signed: Signed | null, topic: string | undefined,
  *             edits: string | undefined, deletes: string | undefined, date_s: number }} Record
  */
-import { Damage } from '../codec/damage.js';
-import { fromHex } from '../codec/hex.js';
-import { dateSeconds } from './date.js';
+import { fromHex } from '../codec/text.js';
+import { Damage } from '../codec/wire.js';
 
 const KNOWN = ['Postmark', 'Signature', 'Public-Key', 'Date', 'Topic', 'Edits', 'Deletes'];
 const LINES_LIMIT = 64;
@@ -83,9 +82,17 @@ function withMeaning(record) {
   return { ...record, topic, edits, deletes, date_s: dateSeconds(value('Date')) };
 }
 
+const valueOf = (headers, name) => headers.find((header) => header[0] === name)?.[1];
+
+const DATE = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d+)?Z$/;
+
 /**
- * @param {[string, string][]} headers
- * @param {string} name
- * @returns {string | undefined}
+ * @param {string | undefined} value a `Date`
+ * @returns {number} whole seconds since 1970, as they count between edits; 0 for what is earlier or no date
  */
-export const valueOf = (headers, name) => headers.find((header) => header[0] === name)?.[1];
+export function dateSeconds(value) {
+  const [year, month, day, hour, minute, second] = DATE.exec(value ?? '')?.slice(1, 7).map(Number) ?? [];
+  const date = new Date(Date.UTC(year, month - 1, day, hour, minute, second));
+  const isReal = date.getUTCMonth() === month - 1 && date.getUTCDate() === day && hour < 24 && minute < 60 && second < 60;
+  return isReal && year >= 1970 ? date.getTime() / 1000 : 0;
+}

@@ -2,7 +2,7 @@
  * Ed25519: by the browser where it does it, else by the vendored library. A key is kept as its seed, 64 hex digits.
  * Asked by the proof (verify), by `comment/compose.js` (sign) and by `keep/names.js` (keys).
  */
-import { fromHex, toHex } from '../codec/hex.js';
+import { fromHex, toHex } from '../codec/text.js';
 
 const NAME = 'Ed25519';
 /** A private key of Ed25519 in PKCS #8 is these bytes and the seed. */

@@ -40,3 +40,15 @@ export function remember(name, value) {
     return false;
   }
 }
+
+/**
+ * Words not yet posted, per topic and per comment that they answer or edit. Once signed, the blob is kept too: posting the
+ * same bytes again is safe, signing the words again would make a second comment.
+ *
+ * @typedef {{ text: string, blob?: string }} Draft
+ * @param {string} name @returns {Draft}
+ */
+export const readDraft = (name) => recall(name) ?? { text: '' };
+
+/** @param {string} name @param {Draft} draft */
+export const keepDraft = (name, draft) => remember(name, draft.text ? draft : null);

@@ -1,23 +1,20 @@
-/**
- * CAR v1: a stream of blocks behind a header that names the root. What the server hands out a folder as.
- * Asked by `inspect.js`, which checks each block's hash; this only takes the bytes apart.
- */
-import { readCbor } from '../codec/cbor.js';
-import { Damage } from '../codec/damage.js';
-import { readVarint } from '../codec/varint.js';
+/** CAR v1: blocks behind a header that names the root. Asked by `inspect.js`, which checks each block's hash. */
+import { toHex } from '../codec/text.js';
+import { Damage, readVarint } from '../codec/wire.js';
 import { readCid } from './cid.js';
 
-/**
- * @param {Uint8Array} bytes
- * @returns {{ root: string, blocks: Generator<{ cid: import('./cid.js').Cid, bytes: Uint8Array }> }}
- */
+/** A header is DAG-CBOR, which has one form only: `{"roots": [CID], "version": 1}` is this, the CID, and that. */
+const BEFORE = 'a265726f6f747381d82a582500';
+const BEHIND = '6776657273696f6e01';
+
+/** @returns {{ root: string, blocks: Generator<{ cid: import('./cid.js').Cid, bytes: Uint8Array }> }} */
 export function readCar(bytes) {
   const [size, start] = readVarint(bytes, 0);
-  if (start + size > bytes.length) throw new Damage('the header is cut off');
-  const header = readCbor(bytes.subarray(start, start + size));
-  const isHeader = header.version === 1 && Array.isArray(header.roots) && header.roots.length === 1;
-  if (!isHeader || !(header.roots[0] instanceof Uint8Array)) throw new Damage('the header names no single root');
-  return { root: readCid(header.roots[0], 0)[0].text, blocks: readBlocks(bytes, start + size) };
+  const end = start + size;
+  const [root, next] = readCid(bytes.subarray(0, end), start + BEFORE.length / 2);
+  const header = toHex(bytes.subarray(start, next - root.bytes)) + toHex(bytes.subarray(next, end));
+  if (header !== BEFORE + BEHIND) throw new Damage('it does not begin as a CAR with one root');
+  return { root: root.text, blocks: readBlocks(bytes, end) };
 }
 
 function* readBlocks(bytes, start) {

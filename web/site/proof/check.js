@@ -1,19 +1,24 @@
 /**
- * One check: fetch the folder unless it is the one at hand, inspect it, compare it with what is shown.
- * Runs in `worker.js`; where there are no module workers, in the page itself. Keeps the last folder.
+ * One check: fetch the folder unless it is the one at hand, inspect it, compare it with what is shown. Asked by
+ * `worker.js`, or by `prover.js` where there are no module workers. Keeps the last folder.
  *
  * @typedef {{ url: string, topic: string, folder: string | null } & import('./compare.js').Shown} Question
  * @typedef {{ kind: 'done', root: string | null, findings: import('./inspect.js').Finding[], comments: number,
  *             signatures: number, edits: Record<string, number> }
- *         | { kind: 'moved', root: string | null } | { kind: 'unchecked', why: string }} Verdict
+ *         | { kind: 'moved' } | { kind: 'unchecked', why: string }} Verdict `edits`: when each was edited last
  */
-import { Damage } from '../codec/damage.js';
+import { Damage } from '../codec/wire.js';
 import { compare } from './compare.js';
-import { Unchecked, fetchCar } from './fetch-car.js';
 import { inspect } from './inspect.js';
 
+const CAR_TYPE = 'application/vnd.ipld.car';
+/** Some 20,000 comments: what a browser can be asked to keep for a moment. */
+const CAR_LIMIT_MIB = 16;
 /** A topic that nobody has commented on. */
-const NOTHING = { root: null, thread: new Map(), idle: [], files: 0, signatures: 0, findings: [] };
+const NOTHING = { root: null, thread: new Map(), idle: [], signatures: 0, findings: [] };
+
+/** The folder cannot be checked now. Nobody is blamed. */
+class Unchecked extends Error {}
 
 /** @returns {(question: Question) => Promise<Verdict>} */
 export function checker() {
@@ -22,8 +27,7 @@ export function checker() {
   return async (question) => {
     try {
       if (held.root !== question.folder || held.findings.length) held = await load(question, known);
-      if (held.root !== question.folder) return { kind: 'moved', root: held.root };
-      return verdict(held, compare(held, question));
+      return held.root === question.folder ? verdict(held, compare(held, question)) : { kind: 'moved' };
     } catch (cause) {
       if (cause instanceof Damage) return { kind: 'unchecked', why: `the folder is not readable: ${cause.message}` };
       if (cause instanceof Unchecked) return { kind: 'unchecked', why: cause.message };
@@ -33,13 +37,32 @@ export function checker() {
 }
 
 async function load({ url, topic }, known) {
-  const car = await fetchCar(url);
-  return car ? inspect(car, topic, known) : NOTHING;
+  const answer = await fetch(url, { headers: { Accept: CAR_TYPE }, cache: 'no-cache' }).catch(() => {
+    throw new Unchecked('the server cannot be reached');
+  });
+  if (answer.status === 404) return NOTHING;
+  const isCar = answer.ok && answer.headers.get('Content-Type')?.startsWith(CAR_TYPE);
+  if (!isCar) throw new Unchecked('the server does not hand out the folder');
+  return inspect(await readAll(answer.body.getReader()), topic, known);
+}
+
+async function readAll(reader) {
+  const chunks = [];
+  let size_bytes = 0;
+  for (;;) {
+    const { done, value } = await reader.read().catch(() => { throw new Unchecked('the folder arrived incomplete'); });
+    if (done) return new Uint8Array(await new Blob(chunks).arrayBuffer());
+    chunks.push(value);
+    size_bytes += value.length;
+    if (size_bytes <= CAR_LIMIT_MIB * 2 ** 20) continue;
+    reader.cancel();
+    throw new Unchecked(`the folder has more than ${CAR_LIMIT_MIB} MiB, too much for a browser`);
+  }
 }
 
 /** @returns {Verdict} */
 function verdict({ root, thread, signatures }, findings) {
-  const places = [...thread].filter(([, { isDeleted }]) => !isDeleted);
-  const edits = Object.fromEntries(places.filter(([, { edit }]) => edit).map(([id, { edit }]) => [id, edit.record.date_s]));
-  return { kind: 'done', root, findings, comments: places.length, signatures, edits };
+  const live = [...thread].filter(([, { isDeleted }]) => !isDeleted);
+  const edits = Object.fromEntries(live.filter(([, { edit }]) => edit).map(([id, { edit }]) => [id, edit.record.date_s]));
+  return { kind: 'done', root, findings, comments: live.length, signatures, edits };
 }

@@ -1,67 +1,57 @@
 /**
- * Holds what the page shows against the folder that the server named, and says exactly what does not fit.
- * Pure. Asked by `worker.js`.
+ * Holds what the page shows against the folder that the server named. Pure. Asked by `check.js`.
  *
  * @typedef {import('../thread/thread.js').Entry} Entry
  * @typedef {{ entries: Entry[], count: number, isWhole: boolean }} Shown `isWhole` once all pages are loaded
+ * @typedef {import('./inspect.js').Finding} Finding
  */
 import { normalId } from './cid.js';
 
-/**
- * @param {import('./inspect.js').Folder} folder
- * @param {Shown} shown
- * @returns {import('./inspect.js').Finding[]} nothing when all is as it should be
- */
+/** @param {import('./inspect.js').Folder} folder @param {Shown} shown @returns {Finding[]} none when all fits */
 export function compare(folder, shown) {
-  const findings = [...folder.findings];
-  // The file of a damaged comment is not in the thread; that it is shown was said with what damaged it.
-  const told = new Set(findings.map(({ id }) => id));
-  const deletions = deletionsOf(folder);
-  for (const entry of shown.entries.filter(({ id }) => !told.has(id))) {
+  const told = new Set(folder.findings.map(({ id }) => id));
+  const deletions = deletionsOf(folder, shown);
+  const wrong = shown.entries.filter(({ id }) => !told.has(id)).flatMap((entry) => {
     const finding = entry.deleted ? judgeDeleted(entry, folder, deletions) : judge(entry, folder.thread.get(entry.id));
-    if (finding) findings.push({ id: entry.id, ...finding });
-  }
-  return [...findings, ...judgeCount(folder, shown)];
+    return finding ? [{ id: entry.id, ...finding }] : [];
+  });
+  return [...folder.findings, ...wrong, ...judgeCount(folder, shown)];
 }
 
-/** @returns {{ say: string, text?: string } | null} */
+/** @returns {Omit<Finding, 'id'> | null} */
 function judge(entry, place) {
   if (!place) return { say: 'This server shows a comment that is not in the folder it names.' };
-  const { record, legacy } = place.fact;
-  const right = (place.edit?.record ?? record).text;
+  const { fact: { record, legacy }, edit } = place;
+  const { text } = edit?.record ?? record;
   if (place.isDeleted) return { say: 'This server still shows a comment that its author deleted.' };
-  if (entry.text !== right) return { say: 'This server shows other words than those in the folder it names.', text: right };
-  if (JSON.stringify(entry.headers) !== JSON.stringify(record.headers) || entry.legacy_id !== legacy) {
-    return { say: 'This server shows another name, date or header than the comment in the folder has.' };
-  }
-  if ((entry.edited_by ?? null) !== (place.edit?.id ?? null)) {
-    return { say: 'This server names another edit than the latest one in the folder.' };
-  }
-  const signature = record.signed ? 'valid' : 'none';
-  return entry.signature === signature ? null : { say: 'This server says of a comment that it is signed otherwise than it is.' };
+  if (entry.text !== text) return { say: 'This server shows other words than those in the folder it names.', text };
+  const right = [record.headers, legacy, edit?.id ?? null, record.signed ? 'valid' : 'none'];
+  const { headers, legacy_id, edited_by, signature } = entry;
+  if (JSON.stringify([headers, legacy_id, edited_by, signature]) === JSON.stringify(right)) return null;
+  return { say: 'This server shows another name, date or header than the comment in the folder has.' };
 }
 
-/** A deleted comment has left the folder: what is left is the deletion that names it. */
-function judgeDeleted(entry, folder, { named, spare }) {
-  const isNamed = named.has(entry.id) || named.has(entry.legacy_id) || folder.thread.get(entry.id)?.isDeleted;
-  // A deletion may have named a twin of the comment, which has left the folder too.
-  if (isNamed || (!folder.thread.has(entry.id) && spare > 0)) return null;
+/** A deleted comment has left the folder; what is left is the deletion that names it. */
+function judgeDeleted(entry, { thread }, { named, isSpare }) {
+  const isNamed = named.has(entry.id) || named.has(entry.legacy_id) || thread.get(entry.id)?.isDeleted;
+  if (isNamed || (!thread.has(entry.id) && isSpare)) return null;
   return { say: 'This server says that an author deleted a comment, but the folder holds no such deletion.' };
 }
 
-function deletionsOf({ idle }) {
-  const ids = idle.filter(({ record }) => record.deletes).map(({ record }) => normalId(record.deletes));
-  return { named: new Set(ids), spare: ids.length };
+/** One that names nothing known may have named a twin of the comment, which has left the folder too. */
+function deletionsOf({ idle }, { entries }) {
+  const named = new Set(idle.filter(({ record }) => record.deletes).map(({ record }) => normalId(record.deletes)));
+  const shown = new Set(entries.filter(({ deleted }) => deleted).flatMap(({ id, legacy_id }) => [id, legacy_id]));
+  return { named, isSpare: [...named].some((id) => !shown.has(id)) };
 }
 
-function judgeCount(folder, shown) {
-  const live = [...folder.thread.values()].filter(({ isDeleted }) => !isDeleted);
-  const ids = new Set(shown.entries.map(({ id }) => id));
-  const missing = shown.isWhole ? live.filter(({ fact }) => !ids.has(fact.id)) : [];
-  const findings = missing.map(({ fact, edit }) => {
-    return { id: fact.id, say: 'This server holds back a comment that is in its folder.', text: (edit ?? fact).record.text };
-  });
-  const differs = !missing.length && shown.count !== live.length && !folder.findings.length;
-  const say = `This server counts ${shown.count} comments; its folder holds ${live.length}.`;
-  return differs ? [...findings, { id: null, say }] : findings;
+function judgeCount({ thread, findings }, { entries, count, isWhole }) {
+  const live = [...thread.values()].filter(({ isDeleted }) => !isDeleted);
+  const ids = new Set(entries.map(({ id }) => id));
+  const missing = isWhole ? live.filter(({ fact }) => !ids.has(fact.id)) : [];
+  if (missing.length || findings.length || count === live.length) {
+    const say = 'This server holds back a comment that is in its folder.';
+    return missing.map(({ fact, edit }) => ({ id: fact.id, say, text: (edit ?? fact).record.text }));
+  }
+  return [{ id: null, say: `This server counts ${count} comments; its folder holds ${live.length}.` }];
 }

@@ -5,8 +5,8 @@
  * 2. An edit or a deletion applies to the groups of the comments it names, by either id, if the keys are the same.
  * 3. A group that a deletion applies to is deleted; otherwise the latest edit is shown, by (`Date`, id).
  *
- * @typedef {{ id: string, legacy: string, digest: string, record: import('../comment/record.js').Record,
- *             group: string }} Fact `digest` and `group` in hexadecimal, so that they sort as bytes do
+ * @typedef {{ id: string, legacy: string, digest: string, group: string,
+ *             record: import('../comment/record.js').Record }} Fact `digest` in hexadecimal, which sorts as bytes do
  * @typedef {{ fact: Fact, edit: Fact | null, isDeleted: boolean }} Place
  */
 import { normalId } from './cid.js';
@@ -16,36 +16,24 @@ import { normalId } from './cid.js';
  * @returns {{ thread: Map<string, Place>, idle: Fact[] }} what is shown, by id, and the effects that name nothing known
  */
 export function converge(facts) {
-  const comments = facts.filter(({ record }) => !record.edits && !record.deletes);
-  const groups = Map.groupBy ? Map.groupBy(comments, groupOf) : groupBy(comments, groupOf);
-  const places = new Map([...groups].map(([name, members]) => [name, { fact: first(members), edit: null, isDeleted: false }]));
-  const named = namesOf(comments);
-  const idle = facts.filter((fact) => isEffect(fact) && !apply(fact, named, places));
-  return { thread: new Map([...places.values()].map((place) => [place.fact.id, place])), idle };
-}
-
-const isEffect = ({ record }) => Boolean(record.edits || record.deletes);
-const groupOf = (fact) => (fact.record.signed ? fact.group : fact.id);
-const first = (members) => members.reduce((least, fact) => (fact.digest < least.digest ? fact : least));
-
-function groupBy(facts, nameOf) {
-  const groups = new Map();
-  for (const fact of facts) groups.set(nameOf(fact), [...(groups.get(nameOf(fact)) ?? []), fact]);
-  return groups;
-}
-
-/** Signed comments by both their ids. */
-function namesOf(comments) {
-  const signed = comments.filter(({ record }) => record.signed);
-  return new Map(signed.flatMap((fact) => [[fact.id, fact], [fact.legacy, fact]]));
+  const isEffect = ({ record }) => Boolean(record.edits || record.deletes);
+  const comments = facts.filter((fact) => !isEffect(fact));
+  const [groups, named] = [new Map(), new Map()];
+  for (const fact of comments) {
+    const least = groups.get(fact.group)?.fact ?? fact;
+    groups.set(fact.group, { fact: fact.digest < least.digest ? fact : least, edit: null, isDeleted: false });
+    if (fact.record.signed) named.set(fact.id, fact).set(fact.legacy, fact);
+  }
+  const idle = facts.filter((fact) => isEffect(fact) && !apply(fact, named, groups));
+  return { thread: new Map([...groups.values()].map((place) => [place.fact.id, place])), idle };
 }
 
 /** @returns {boolean} whether what it names is here and by the same author */
-function apply(effect, named, places) {
+function apply(effect, named, groups) {
   const { edits, deletes, signed } = effect.record;
   const target = named.get(normalId(edits ?? deletes));
-  if (!target || target.record.signed.key !== signed.key) return false;
-  const place = places.get(groupOf(target));
+  if (target?.record.signed.key !== signed.key) return false;
+  const place = groups.get(target.group);
   if (deletes) place.isDeleted = true;
   else if (!place.edit || isLater(effect, place.edit)) place.edit = effect;
   return true;

@@ -1,18 +1,18 @@
 /**
- * Takes a CAR apart and checks everything in it: each block's hash, the way from the root down to each file, each file's
- * name, each comment's form and signature. Asked by `worker.js`. What it finds wrong it says, and goes on.
+ * Checks everything in a CAR: each block's hash, the way from the root to each file, each file's name, each comment's form
+ * and signature. What is wrong it says, and goes on. Asked by `check.js`.
  *
  * @typedef {{ id: string | null, say: string, text?: string }} Finding what is wrong, and with which comment
- * @typedef {{ root: string, thread: Map<string, import('./converge.js').Place>, idle: import('./converge.js').Fact[],
- *             files: number, signatures: number, findings: Finding[] }} Folder
+ * @typedef {{ root: string | null, thread: Map<string, import('./converge.js').Place>, findings: Finding[],
+ *             idle: import('./converge.js').Fact[], signatures: number }} Folder
  */
-import { Damage } from '../codec/damage.js';
-import { toHex } from '../codec/hex.js';
+import { toHex } from '../codec/text.js';
+import { Damage } from '../codec/wire.js';
 import { readRecord } from '../comment/record.js';
 import { verify } from '../crypto/ed25519.js';
 import { sha1, sha256 } from '../crypto/hash.js';
 import { readCar } from './car.js';
-import { RAW, commentId } from './cid.js';
+import { RAW } from './cid.js';
 import { converge } from './converge.js';
 import { listFolder } from './folder.js';
 
@@ -22,60 +22,54 @@ const STRIDE = 64;
 /**
  * @param {Uint8Array} car
  * @param {string} topic
- * @param {Set<string>} known ids of comments whose signature was found right before; grows
+ * @param {Set<string>} known comments whose signature was found right before; grows
  * @returns {Promise<Folder>}
  */
 export async function inspect(car, topic, known) {
   const { root, blocks } = readCar(car);
-  const checked = new Map();
-  const findings = [];
+  const [checked, findings, facts] = [new Map(), [], []];
   for await (const { cid, bytes } of unhurried(blocks)) {
-    const isRight = toHex(await sha256(bytes)) === toHex(cid.digest);
-    if (isRight) checked.set(cid.text, bytes);
-    else findings.push({ id: cid.text, say: `The block ${cid.text} does not hash to its name.` });
+    if (toHex(await sha256(bytes)) === toHex(cid.digest)) checked.set(cid.text, bytes);
+    else findings.push({ id: cid.text, say: 'A block of the folder does not hash to its name.' });
   }
-  const facts = [];
   for await (const [name, cid] of unhurried(listFiles(root, checked, findings))) {
-    const fact = await readFile(name, cid, checked, topic, known, findings);
-    if (fact) facts.push(fact);
+    // Of a file with a wrong hash all is said.
+    if (findings.some(({ id }) => id === cid.text)) continue;
+    try {
+      facts.push(await readFile(name, cid, checked.get(cid.text), topic, known));
+    } catch (cause) {
+      findings.push({ id: cid.text, say: sentence(cause, 'A file of the folder is not right') });
+    }
   }
-  const signatures = facts.filter(({ record }) => record.signed).length;
-  return { root, ...converge(facts), files: facts.length, signatures, findings };
+  return { root, ...converge(facts), findings, signatures: facts.filter(({ record }) => record.signed).length };
 }
 
-/** Missing blocks are the server's fault only when it did not say so already by a wrong one. */
 function listFiles(root, blocks, findings) {
   try {
     return listFolder(root, blocks);
   } catch (cause) {
-    if (!(cause instanceof Damage)) throw cause;
-    findings.push({ id: null, say: `The folder cannot be followed: ${cause.message}.` });
+    findings.push({ id: null, say: sentence(cause, 'The folder cannot be followed') });
     return new Map();
   }
 }
 
-/** @returns {Promise<import('./converge.js').Fact | null>} null when it is no comment; then `findings` says why */
-async function readFile(name, cid, blocks, topic, known, findings) {
-  const bytes = blocks.get(cid.text);
-  const wrong = (say) => findings.push({ id: cid.text, say }) && null;
-  if (!bytes) return findings.some(({ id }) => id === cid.text) ? null : wrong('A comment of the folder is withheld.');
-  if (cid.codec !== RAW) return wrong('A file of the folder is too large for a comment.');
+function sentence(cause, what) {
+  if (cause instanceof Damage) return `${what}: ${cause.message}.`;
+  throw cause;
+}
+
+/** @returns {Promise<import('./converge.js').Fact>} */
+async function readFile(name, cid, bytes, topic, known) {
+  if (!bytes || cid.codec !== RAW) throw new Damage('the server withholds it');
   const legacy = toHex(await sha1(bytes));
-  if (legacy !== name) return wrong('A file of the folder has a name that is not the SHA-1 of its bytes.');
-  try {
-    const record = readRecord(bytes);
-    const { signed } = record;
-    if (record.topic && record.topic !== topic) return wrong('A comment was written for another page.');
-    if (signed && !known.has(cid.text) && !await verify(signed.signature, signed.part, signed.key)) {
-      return wrong('The signature of a comment is wrong: its author did not sign these words.');
-    }
-    known.add(cid.text);
-    const group = signed ? toHex(await sha256(signed.part)) : '';
-    return { id: commentId(cid.digest), legacy, digest: toHex(cid.digest), record, group };
-  } catch (cause) {
-    if (!(cause instanceof Damage)) throw cause;
-    return wrong(`A file of the folder is no comment: ${cause.message}.`);
-  }
+  if (legacy !== name) throw new Damage('its name is not the SHA-1 of its bytes');
+  const record = readRecord(bytes);
+  const { signed } = record;
+  if (record.topic && record.topic !== topic) throw new Damage('it was written for another page');
+  const isRight = !signed || known.has(cid.text) || await verify(signed.signature, signed.part, signed.key);
+  if (!isRight) throw new Damage('its signature is wrong, so its author did not write it');
+  known.add(cid.text);
+  return { id: cid.text, legacy, digest: toHex(cid.digest), record, group: signed ? toHex(await sha256(signed.part)) : cid.text };
 }
 
 async function* unhurried(items) {

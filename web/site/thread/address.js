@@ -1,23 +1,22 @@
 /**
- * What a page is called: `/#<page address or topic>`, perhaps with `&c=<comment>`. Asked by `app.js` and `embed-page.js`.
+ * What a page is called: `/#<page address or topic>`, perhaps with `&c=<comment>`, in a frame with `&o=<origin around it>`.
  *
- * @typedef {{ page: string, comment: string | null }} Place
+ * @typedef {{ page: string, comment: string | null, origin: string | null }} Place
  */
-import { toHex } from '../codec/hex.js';
+import { toHex } from '../codec/text.js';
 import { sha1 } from '../crypto/hash.js';
 
-const COMMENT = /&c=(bafkrei[a-z2-7]{52}|[0-9a-f]{40})$/;
+const PARTS = /^#(.*?)(?:&c=(bafkrei[a-z2-7]{52}|[0-9a-f]{40}))?(?:&o=(https?:\/\/[^&/]+))?$/;
 const TOPIC = /^[0-9a-f]{40}$/;
 
 /** @param {string} hash with its `#` @returns {Place} */
 export function readHash(hash) {
-  const whole = hash.slice(1);
-  const comment = COMMENT.exec(whole);
-  return { page: comment ? whole.slice(0, comment.index) : whole, comment: comment?.[1] ?? null };
+  const [, page = '', comment = null, origin = null] = PARTS.exec(hash) ?? [];
+  return { page, comment, origin };
 }
 
-/** @param {Place} place */
-export const writeHash = ({ page, comment }) => `#${page}${comment ? `&c=${comment}` : ''}`;
+/** @param {string} page @param {string} [comment] */
+export const writeHash = (page, comment) => `#${page}${comment ? `&c=${comment}` : ''}`;
 
 /** Nothing is made of an address but its hash: every client has to come to the same topic. @param {string} page */
 export const topicOf = async (page) => (TOPIC.test(page) ? page : toHex(await sha1(new TextEncoder().encode(page))));

@@ -6,7 +6,7 @@
  *             remove: (entry: object) => Promise<void>, isMine: (entry: object) => boolean,
  *             hrefOf: (id: string) => string, isNamesake: (entry: object) => boolean }} Actions
  */
-import { dateSeconds } from '../comment/date.js';
+import { dateSeconds } from '../comment/record.js';
 import { headerOf, keyOf } from '../thread/thread.js';
 import { displayName } from '../text/visible.js';
 import { timeElement } from './clock.js';

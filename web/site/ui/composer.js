@@ -8,7 +8,7 @@
  *             done: () => void, cancel?: () => void }} Options
  */
 import { COMMENT_BYTES, HEADER_BYTES, plain } from '../comment/compose.js';
-import { keepDraft, readDraft } from '../keep/drafts.js';
+import { keepDraft, readDraft } from '../keep/storage.js';
 import { isVisible } from '../text/visible.js';
 import { button, el, newId, unseen } from './dom.js';
 

@@ -28,8 +28,8 @@ export class ProofView {
   }
 
   #say(proof) {
-    if (proof.state === 'lying') return [this.#findings(proof.findings), ...folderLine(proof.folder)];
-    if (proof.state === 'verified') return [el('p', {}, success(proof)), ...folderLine(proof.folder), explanation()];
+    if (proof.state === 'lying') return [this.#findings(proof.findings), ...folderLine(proof.root)];
+    if (proof.state === 'verified') return [el('p', {}, success(proof)), ...folderLine(proof.root), explanation()];
     return [el('p', {}, proof.why ? `Not now: ${proof.why}.` : 'There is nothing to verify yet.')];
   }
 

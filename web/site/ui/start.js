@@ -10,7 +10,7 @@ export function showStart(host) {
   const form = el('form', { class: 'start-form', onsubmit: (event) => {
     event.preventDefault();
     const page = pageFrom(field.value);
-    if (page) location.hash = writeHash({ page, comment: null });
+    if (page) location.hash = writeHash(page);
   } }, el('label', { for: 'address' }, 'Address of a page'), el('div', { class: 'row' }, field, el('button', { type: 'submit', class: 'primary' }, 'Read comments')));
   const points = POINTS.map(([title, text]) => el('li', {}, el('h2', {}, title), el('p', {}, text)));
   host.replaceChildren(el('section', { class: 'start' }, el('h1', {}, 'Comments for any page'),

@@ -1,6 +1,6 @@
 /**
  * The tree of comments on the page. Keeps one view per comment, so that a form somebody is writing in stays where it is
- * while comments come and go around it. Asked by `app.js`.
+ * while comments come and go around it. Asked by `page.js`.
  */
 import { CommentView } from './comment-view.js';
 import { button, el, order } from './dom.js';
@@ -61,5 +61,15 @@ export class ThreadView {
     if (!used.has(id)) view.update(branch);
     used.add(id);
     return view;
+  }
+}
+
+/** Oldest or newest first. */
+export class OrderChoice {
+  /** @param {string} order @param {(order: string) => void} chosen */
+  constructor(order, chosen) {
+    const choice = (value, label) => el('label', {}, el('input', { type: 'radio', name: 'order', value, checked: value === order,
+      onchange: () => chosen(value) }), el('span', {}, label));
+    this.element = el('fieldset', { class: 'order' }, el('legend', { class: 'unseen' }, 'Order'), choice('oldest', 'Oldest'), choice('newest', 'Newest'));
   }
 }
