@@ -357,6 +357,18 @@ impl<'r> Snapshot<'r> {
         self.store.version(&self.txn, commit, path)
     }
 
+    /// A folder node as it is now; none when there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed.
+    pub fn node(&self, path: &[u8]) -> Result<Option<&[u8]>, StoreError> {
+        match self.store.head(&self.txn, path)? {
+            Some(commit) => self.store.version(&self.txn, commit, path),
+            None => Ok(None),
+        }
+    }
+
     /// All folder nodes as they are now, in the order of their paths.
     ///
     /// # Errors

@@ -3,8 +3,10 @@
 //! Asked by `http-front`, `sync-agent` and the operator. Asks nobody. Reads the comment store through its memory map, as
 //! do its siblings: there may be any number of them. Keeps nothing.
 
+mod archive;
 mod json;
 mod measures;
+mod news;
 mod page;
 mod reads;
 mod store;

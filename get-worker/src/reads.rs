@@ -8,13 +8,16 @@ use comment_store::{Found, Reader, Shown, Snapshot, StoreError, Summary};
 use proto::{
     Answer, Asked, Cid, Question, RequestId, Seq, Topic,
     threads::{
-        Change, Changes, CommentBlob, CountComments, FindFolder, FindRoot, FolderFiles, ListTopics, PAGE_BYTES,
-        PAGE_LIMIT, ReadChanges, ReadComment, ReadError, ReadFolder, ReadNewest, ReadThread, ThreadPage, TopicList,
+        ArchivePiece, Change, Changes, CommentBlob, CountComments, FindFolder, FindRoot, FolderFiles, ListTopics, News,
+        PAGE_BYTES, PAGE_LIMIT, ReadArchive, ReadChanges, ReadComment, ReadError, ReadFolder, ReadNewest, ReadNews,
+        ReadThread, ThreadPage, TopicList,
     },
 };
 
 use crate::{
+    archive,
     measures::Measures,
+    news::read_news,
     page::{Added, Content, Entry, Page, Thread},
 };
 
@@ -33,7 +36,7 @@ pub(crate) struct Reads {
 
 /// Why a question has no answer.
 #[derive(Debug)]
-enum Refused {
+pub(crate) enum Refused {
     /// That is the answer.
     Answer(ReadError),
     /// The store failed.
@@ -151,11 +154,27 @@ impl Answer<ReadFolder> for Reads {
     }
 }
 
+impl Answer<ReadArchive> for Reads {
+    async fn answer(&self, question: ReadArchive, asked: Asked) -> Result<Option<ArchivePiece>, ReadError> {
+        let piece = self.answer::<ReadArchive, _>(asked, |store| archive::read(store, &question))?;
+        let_others_go_first(piece.as_ref().map_or(0, |piece| piece.car.len())).await;
+        Ok(piece)
+    }
+}
+
 impl Answer<ReadChanges> for Reads {
     async fn answer(&self, question: ReadChanges, asked: Asked) -> Result<Changes, ReadError> {
         let changes = self.answer::<ReadChanges, _>(asked, |store| read_changes(store, &question))?;
         let_others_go_first(changes.changes.len() * size_of::<Change>()).await;
         Ok(changes)
+    }
+}
+
+impl Answer<ReadNews> for Reads {
+    async fn answer(&self, question: ReadNews, asked: Asked) -> Result<News, ReadError> {
+        let news = self.answer::<ReadNews, _>(asked, |store| read_news(store, &question))?;
+        let_others_go_first(news.comments.len()).await;
+        Ok(news)
     }
 }
 
@@ -192,7 +211,7 @@ fn finish(page: Page, topic: Topic, snapshot: &Snapshot<'_>, next: Option<Seq>) 
     Ok(ThreadPage { folder, count, last_seq, next, json })
 }
 
-fn entry<'a>(comment: &Shown<'a>) -> Result<Entry<'a>, Refused> {
+pub(crate) fn entry<'a>(comment: &Shown<'a>) -> Result<Entry<'a>, Refused> {
     let content = match (comment.blob, comment.edit) {
         (None, _) => Content::Deleted,
         (Some(blob), None) => Content::Original(text(blob, comment.seq)?),

@@ -8,7 +8,7 @@ use std::{process::ExitCode, time::Duration};
 use comment_store::Options;
 use daemon::{Boot, Failure};
 use ipfs_shim::{
-    blocks::{Desk, Published, batching},
+    blocks::{Desk, Published, batching, hurrying},
     kubo::{Kubo, Waits},
     metrics::Metrics,
     publish::{PublishError, Publisher, Settings, wait_for_store},
@@ -32,12 +32,13 @@ fn main() -> ExitCode {
             let kubo = Kubo::new(running.path(&daemon_folder).join("api"), waits, metrics.clone());
             let (puts, batcher) = batching(kubo.clone());
             let (tell, published) = watch::channel(Published::default());
-            let desk = Desk::new(kubo.clone(), puts, published);
+            let (hurry, hurried) = hurrying();
+            let desk = Desk::new(kubo.clone(), puts, published).hurrying(hurry);
             let publish = async {
                 let options = Options::from(&running.all().comment_store);
                 let store = wait_for_store(&running.path(&comments), &options).await?;
                 let settings = Settings::new(running.path(&folder), &config);
-                Publisher::open(kubo, store, settings, tell, metrics)?.run().await
+                Publisher::open(kubo, store, settings, tell, metrics)?.hurried_by(hurried).run().await
             };
             tokio::select! {
                 served = running.serve(questions, desk) => served,

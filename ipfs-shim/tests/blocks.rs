@@ -11,7 +11,7 @@ use fake::{Asked, Fake, Step, no, ok, then};
 use ipfs_shim::blocks::{Desk, Published, batching};
 use proto::{
     Answer, Cid, CommentId, RequestId, Seq,
-    blocks::{BlockError, FindDaemon, GetBlock, PinRoot, PutBlocks, UnpinRoot},
+    blocks::{BATCH_BYTES, BlockError, FindDaemon, GetBlock, GetBlocks, PinRoot, PutBlocks, SomeBlocks, UnpinRoot},
 };
 use tokio::{sync::watch, task::JoinHandle};
 
@@ -155,7 +155,8 @@ async fn the_root_of_all_comments_cannot_be_unpinned_from_outside() {
 #[tokio::test]
 async fn the_state_of_the_daemon_tells_what_is_published_and_whether_it_answers() {
     let fake = Fake::scripted([ok("hello"), vec![Step::Close]]).await;
-    let published = Published { seq: Seq(3), stored_seq: Seq(5), agent: Some("kubo".to_owned()), root: None };
+    let published =
+        Published { seq: Seq(3), stored_seq: Seq(5), agent: Some("kubo".to_owned()), ..Published::default() };
     let desk = desk(&fake, published);
     let cid = CommentId::of(b"hello").cid();
     assert!(!desk.answer(FindDaemon {}, left(100)).await.unwrap().reachable);
@@ -166,4 +167,40 @@ async fn the_state_of_the_daemon_tells_what_is_published_and_whether_it_answers(
     std::fs::remove_file(fake.api_file()).unwrap();
     assert!(desk.answer(GetBlock { cid }, left(10_000)).await.is_err());
     assert!(!desk.answer(FindDaemon {}, left(100)).await.unwrap().reachable);
+}
+
+/// A daemon that has these blocks.
+async fn holding(texts: Vec<Vec<u8>>) -> Fake {
+    let answers = move |asked: &Asked| {
+        let named = |text: &&Vec<u8>| asked.call.contains(&CommentId::of(text).to_string());
+        let found = texts.iter().find(named);
+        found.map_or_else(
+            || no("block was not found locally (offline): ipld: could not find it"),
+            |text| ok(text.clone()),
+        )
+    };
+    Fake::answering(Arc::new(answers)).await
+}
+
+#[tokio::test]
+async fn several_blocks_come_in_their_order_without_those_that_are_missing() {
+    let fake = holding(vec![b"one".to_vec(), b"three".to_vec()]).await;
+    let cids = [&b"one"[..], b"two", b"three", b"one"].map(|text| CommentId::of(text).cid()).to_vec();
+    let desk = desk(&fake, Published::default());
+    let found = desk.answer(GetBlocks { cids }, left(10_000)).await;
+    let expected =
+        SomeBlocks { found: vec![Some(3), None, Some(5), Some(3)], bytes: Bytes::from_static(b"onethreeone") };
+    assert_eq!(found, Ok(expected));
+    let none = desk.answer(GetBlocks { cids: Vec::new() }, left(10_000)).await.unwrap();
+    assert_eq!((none.found.len(), none.bytes.len()), (0, 0));
+}
+
+#[tokio::test]
+async fn no_more_blocks_come_than_fit_into_a_message() {
+    let large: Vec<Vec<u8>> = (0..5).map(|n| vec![n; BATCH_BYTES / 2 - 10]).collect();
+    let cids = large.iter().map(|block| CommentId::of(block).cid()).collect();
+    let fake = holding(large).await;
+    let found = desk(&fake, Published::default()).answer(GetBlocks { cids }, left(10_000)).await.unwrap();
+    assert_eq!(found.found, [Some(BATCH_BYTES as u32 / 2 - 10); 2]);
+    assert_eq!(found.bytes.len(), BATCH_BYTES - 20);
 }

@@ -10,11 +10,19 @@ use std::{fs, time::Duration};
 use bytes::Bytes;
 use comment_store::Incoming;
 use fake::daemon::Daemon;
-use ipfs_shim::publish::Settings;
-use proto::{Cid, Seq, Topic, posts::Origin, record::Limits};
+use ipfs_shim::{
+    blocks::{Desk, batching},
+    publish::Settings,
+};
+use proto::{
+    Answer, Asked, Cid, CommentId, RequestId, Seq, Topic,
+    blocks::{BlockError, GetBlock, GetBlocks},
+    posts::Origin,
+    record::Limits,
+};
 use tokio::time::timeout;
 use unixfs::{Entry, Link};
-use work::{Store, Work, eventually};
+use work::{SOON, Store, Work, eventually};
 
 fn holds(daemon: &Daemon, root: Cid) -> bool {
     daemon.with(|repo| repo.is_whole(&root.0) && repo.pins.contains(&root.0))
@@ -46,6 +54,26 @@ async fn folders_that_were_superseded_at_once_reach_the_daemon_too() {
     for root in roots {
         assert!(daemon.with(|repo| repo.is_whole(&root.0)), "{root} was told to somebody");
     }
+}
+
+#[tokio::test]
+async fn a_block_that_was_just_stored_is_found_before_its_time_to_be_published() {
+    let (mut store, daemon, folder) = (Store::new(), Daemon::start().await, tempfile::tempdir().unwrap());
+    let settings = Settings { folder: folder.path().to_owned(), every: SOON, keep_roots: SOON };
+    let mut work = Work::begin_with(&store, &daemon.kubo(), settings);
+    work.until(store.say(1)).await;
+    let (puts, _batcher) = batching(daemon.kubo());
+    let desk = Desk::new(daemon.kubo(), puts, work.published.clone()).hurrying(work.hurry.clone());
+    let asked = Asked { request: RequestId([0; 8]), left: SOON };
+    for _ in 0..3 {
+        let root = store.say(1);
+        let block = desk.answer(GetBlock { cid: root }, asked).await.unwrap();
+        assert_eq!(unixfs::verify(&root.0, &block.bytes), Ok(()));
+        let together = desk.answer(GetBlocks { cids: vec![root; 2] }, asked).await.unwrap();
+        assert_eq!(together.bytes.len(), 2 * block.bytes.len());
+    }
+    let nowhere = CommentId::of(b"nowhere").cid();
+    assert_eq!(desk.answer(GetBlock { cid: nowhere }, asked).await, Err(BlockError::NotFound));
 }
 
 #[tokio::test]

@@ -1,18 +1,13 @@
 //! The folders of IPFS that a batch changes: each topic's, those on the way to the root, and the root, each once.
 //!
-//! ```text
-//! root/<2 hex>/<2 hex>/<36 hex>/<legacy id>
-//! ```
-//!
-//! The nodes stand in the comment store under paths of bytes: how deep the folder is, the bytes of the topic that lead to
-//! it, and the place within the folder when it is split into shards. The result is the one that adding the exported tree
+//! The nodes stand in the comment store under the paths of [`Place`]. The result is the one that adding the exported tree
 //! with IPFS software gives.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use bytes::Bytes;
 use comment_store::{Batch, File, StoreError};
-use proto::{Cid, LegacyId, Topic};
+use proto::{Cid, LegacyId, Topic, folders::Place};
 use unixfs::{
     Block, ImportOptions, Link, Node, Profile, ShardPath,
     folder::{self, Change, FolderError, Nodes},
@@ -33,28 +28,6 @@ pub(crate) enum FoldersError {
     /// The same one level up: this topic has to stay out.
     #[error("topic {0} has the hash of another name")]
     TopicSameHash(Topic),
-}
-
-/// A folder of the tree.
-#[derive(Debug, Clone, Copy)]
-enum Place {
-    Root,
-    First(u8),
-    Second([u8; 2]),
-    Topic(Topic),
-}
-
-impl Place {
-    /// The path of one of its nodes in the store.
-    fn path(&self, at: &ShardPath) -> Vec<u8> {
-        let (depth, topic): (u8, &[u8]) = match self {
-            Self::Root => (0, &[]),
-            Self::First(byte) => (1, std::slice::from_ref(byte)),
-            Self::Second(bytes) => (2, bytes),
-            Self::Topic(topic) => (3, &topic.0),
-        };
-        [&[depth], topic, at.as_bytes()].concat()
-    }
 }
 
 /// Brings all folders up to what the comments of the batch changed.
@@ -147,14 +120,14 @@ impl Nodes for Stored<'_, '_> {
     type Error = StoreError;
 
     fn get(&mut self, at: &ShardPath) -> Result<Option<Bytes>, StoreError> {
-        Ok(self.batch.node(&self.place.path(at))?.map(Bytes::copy_from_slice))
+        Ok(self.batch.node(&self.place.path(at.as_bytes()))?.map(Bytes::copy_from_slice))
     }
 
     fn put(&mut self, at: &ShardPath, block: &Block) -> Result<(), StoreError> {
-        self.batch.put_node(&self.place.path(at), &Cid(block.cid), &block.bytes)
+        self.batch.put_node(&self.place.path(at.as_bytes()), &Cid(block.cid), &block.bytes)
     }
 
     fn remove(&mut self, at: &ShardPath) -> Result<(), StoreError> {
-        self.batch.remove_node(&self.place.path(at))
+        self.batch.remove_node(&self.place.path(at.as_bytes()))
     }
 }

@@ -10,6 +10,8 @@ use crate::{
 
 /// The most bytes of blocks in one message.
 pub const BATCH_BYTES: usize = 2 * 1024 * 1024;
+/// The most blocks that are looked for in one question.
+pub const BLOCKS_LIMIT: usize = 64;
 
 /// Asks to put blocks into the IPFS daemon. Safe to repeat: a block is named by its content.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,6 +34,23 @@ pub struct GetBlock {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BlockBytes {
     /// At most 2 MiB.
+    #[serde(skip)]
+    pub bytes: Bytes,
+}
+
+/// Asks for several blocks at once, the first of which is needed and the others probably will be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GetBlocks {
+    /// Their ids; at most [`BLOCKS_LIMIT`] are looked at.
+    pub cids: Vec<Cid>,
+}
+
+/// The first of the blocks that were asked for, as many as fit: those beyond were not looked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SomeBlocks {
+    /// The length in bytes of each, in the order asked; none for one that is not there.
+    pub found: Vec<Option<u32>>,
+    /// Their bytes, one after the other, checked against their ids: at most [`BATCH_BYTES`].
     #[serde(skip)]
     pub bytes: Bytes,
 }
@@ -85,8 +104,8 @@ pub enum BlockError {
     Refused(String),
 }
 
-plain_messages!(GetBlock, PinRoot, UnpinRoot, FindDaemon, DaemonState);
-attached_messages!(PutBlocks: bytes, BlockBytes: bytes);
+plain_messages!(GetBlock, GetBlocks, PinRoot, UnpinRoot, FindDaemon, DaemonState);
+attached_messages!(PutBlocks: bytes, BlockBytes: bytes, SomeBlocks: bytes);
 
 interface! {
     /// Blocks: asked by `http-front`, `ingest-server`, `sync-agent` and the operator, answered by `ipfs-shim`.
@@ -96,4 +115,5 @@ interface! {
     3 => PinRoot    -> Result<(), BlockError>,          retry Safe;
     4 => UnpinRoot  -> Result<(), BlockError>,          retry Safe;
     5 => FindDaemon -> Result<DaemonState, BlockError>, retry Safe;
+    6 => GetBlocks  -> Result<SomeBlocks, BlockError>,  retry Safe;
 }

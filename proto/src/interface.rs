@@ -52,7 +52,18 @@ macro_rules! attached_messages {
 }
 pub(crate) use {attached_messages, plain_messages};
 
-plain_messages!((), u64, Vec<u64>, Option<crate::ids::Cid>, crate::ids::Cid);
+impl<T: Message> Message for Option<T> {
+    fn take_attachment(&mut self) -> Bytes {
+        self.as_mut().map(T::take_attachment).unwrap_or_default()
+    }
+    fn attach(&mut self, attachment: Bytes) {
+        if let Some(message) = self {
+            message.attach(attachment);
+        }
+    }
+}
+
+plain_messages!((), u64, Vec<u64>, crate::ids::Cid);
 
 /// May a question be asked twice?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

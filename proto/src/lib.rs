@@ -3,6 +3,7 @@
 //! * [`ids`]: what things are called: topics, comments, sequence numbers, CIDs.
 //! * [`record`]: a comment as bytes that stay readable for ever, and what its signature covers.
 //! * [`threads`], [`posts`], [`blocks`]: the questions that boxes ask each other, with their replies.
+//! * [`folders`]: the folders that all comments are in, and where their blocks are kept.
 //! * [`hints`]: what boxes tell whoever listens, and may be lost.
 //! * [`uploads`]: the journal of files that were taken in.
 //! * [`wiring`]: the boxes, and who may ask and tell whom.
@@ -15,6 +16,7 @@
 pub mod blocks;
 pub mod bus;
 pub mod config;
+pub mod folders;
 pub mod hints;
 pub mod ids;
 pub mod interface;

@@ -125,6 +125,38 @@ pub struct FolderFiles {
     pub blobs: Bytes,
 }
 
+/// Asks for a topic's folder as an archive (CAR version 1, depth first, each block once), piece by piece.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReadArchive {
+    /// The page.
+    pub topic: Topic,
+    /// Where to go on; none for the beginning.
+    pub from: Option<ArchivePlace>,
+}
+
+/// How far an archive has been read, of the folder as it was after one commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArchivePlace {
+    /// The life of the store that the commit belongs to.
+    pub epoch: Epoch,
+    /// The commit.
+    pub commit: u64,
+    /// How many links of each block, from the root down to the one being read, have been followed.
+    pub steps: Vec<u32>,
+}
+
+/// A piece of an archive, about [`PAGE_BYTES`] of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ArchivePiece {
+    /// The CID of the folder, the root of the archive.
+    pub folder: Cid,
+    /// Where the next piece begins; none when this is the last.
+    pub next: Option<ArchivePlace>,
+    /// The bytes of the archive, ready to be sent: the first piece begins with its header.
+    #[serde(skip)]
+    pub car: Bytes,
+}
+
 /// Asks what has arrived, in the order of arrival: what another server follows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReadChanges {
@@ -158,6 +190,73 @@ pub struct Changes {
     pub changes: Vec<Change>,
 }
 
+/// Asks what changed in a thread by what arrived after a place: what keeps a page that was read before up to date.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReadNews {
+    /// The page.
+    pub topic: Topic,
+    /// Only what arrived after this one.
+    pub after: Seq,
+    /// At most about so many changes, 1 to [`PAGE_LIMIT`].
+    pub limit: u16,
+}
+
+/// What an arrival did to a thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Event {
+    /// There is another comment.
+    Comment,
+    /// A comment has another text.
+    Edit,
+    /// A comment was deleted.
+    Deletion,
+}
+
+/// One change of a thread. An arrival without an effect makes none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadChange {
+    /// The arrival that made it.
+    pub seq: Seq,
+    /// What it did.
+    pub event: Event,
+    /// The comment that is no longer shown, because this one is shown in its place.
+    pub replaces: Option<CommentId>,
+    /// The length in [`News::comments`] of the comment that it was done to.
+    pub comment_bytes: u32,
+}
+
+/// Some changes of a thread, in the order of arrival. Whoever applies them after a page has what a page now shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct News {
+    /// The life of the arrival log that the numbers belong to.
+    pub epoch: Epoch,
+    /// The newest arrival of this topic, 0 when there is none.
+    pub last_seq: Seq,
+    /// How many comments the thread has now.
+    pub count: u64,
+    /// The CID of the topic's folder now; none when nobody has commented.
+    pub folder: Option<Cid>,
+    /// Where to go on (pass it as `after`); none when everything up to `last_seq` has been told.
+    pub next: Option<Seq>,
+    /// The changes.
+    pub changes: Vec<ThreadChange>,
+    /// The comments that they concern, as they are now and as they stand in the JSON page, one after the other; at most
+    /// [`PAGE_BYTES`] unless those of the first arrival alone are longer.
+    #[serde(skip)]
+    pub comments: Bytes,
+}
+
+impl News {
+    /// The changes, each with its comment as JSON.
+    pub fn iter(&self) -> impl Iterator<Item = (&ThreadChange, Bytes)> {
+        let mut rest = self.comments.clone();
+        self.changes.iter().map(move |change| {
+            let bytes = usize::try_from(change.comment_bytes).unwrap_or(usize::MAX).min(rest.len());
+            (change, rest.split_to(bytes))
+        })
+    }
+}
+
 /// Why a read was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum ReadError {
@@ -167,6 +266,9 @@ pub enum ReadError {
     /// It was deleted by its author.
     #[error("the comment was deleted by its author")]
     Deleted,
+    /// An archive cannot be gone on with: a comment of it was deleted meanwhile, or it began too long ago.
+    #[error("the folder has changed since this archive began; ask for it again")]
+    Moved,
     /// The store failed.
     #[error("cannot read the comment store: {0}; run `supervisor store check`")]
     Store(String),
@@ -182,10 +284,12 @@ plain_messages!(
     ListTopics,
     TopicList,
     ReadFolder,
+    ReadArchive,
     ReadChanges,
-    Changes
+    Changes,
+    ReadNews
 );
-attached_messages!(ThreadPage: json, CommentBlob: blob, FolderFiles: blobs);
+attached_messages!(ThreadPage: json, CommentBlob: blob, FolderFiles: blobs, ArchivePiece: car, News: comments);
 
 interface! {
     /// Reading: asked by `http-front` and the operator, answered by `get-worker`.
@@ -199,4 +303,6 @@ interface! {
     7 => ReadFolder    -> Result<FolderFiles, ReadError>, retry Safe;
     8 => ReadChanges   -> Result<Changes, ReadError>,     retry Safe;
     9 => ReadNewest    -> Result<ThreadPage, ReadError>,  retry Safe;
+    10 => ReadNews     -> Result<News, ReadError>,        retry Safe;
+    11 => ReadArchive  -> Result<Option<ArchivePiece>, ReadError>, retry Safe;
 }

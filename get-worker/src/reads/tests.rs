@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod archive;
+mod news;
+
 const TOPIC: Topic = Topic([7; 20]);
 const NOWHERE: Topic = Topic([8; 20]);
 

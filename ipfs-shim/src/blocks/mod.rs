@@ -4,21 +4,32 @@
 
 mod batch;
 mod check;
+mod hurry;
 
 use std::{error::Error, future::Future, time::Duration};
 
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt as _, stream};
 use proto::{
     Answer, Asked, Cid, Seq,
-    blocks::{BlockBytes, BlockError, DaemonState, FindDaemon, GetBlock, PinRoot, PutBlocks, UnpinRoot},
+    blocks::{
+        BATCH_BYTES, BLOCKS_LIMIT, BlockBytes, BlockError, DaemonState, FindDaemon, GetBlock, GetBlocks, PinRoot,
+        PutBlocks, SomeBlocks, UnpinRoot,
+    },
 };
 use tokio::{sync::watch, time::timeout};
 
 use self::batch::Puts;
-pub use self::batch::{Batcher, batching};
+pub use self::{
+    batch::{Batcher, batching},
+    hurry::{Hurry, hurrying},
+};
 use crate::kubo::{Kubo, RpcError};
 
 /// An answer has to leave us before its asker gives up.
 const ON_THE_WAY: Duration = Duration::from_millis(50);
+/// So many blocks of one question are asked of the daemon at a time: with 2 MiB each that is 8 MiB.
+const AHEAD: usize = 4;
 
 /// What the publisher tells about its work.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -31,6 +42,12 @@ pub struct Published {
     pub seq: Seq,
     /// The newest arrival in the store.
     pub stored_seq: Seq,
+    /// The newest commit of the store whose blocks the daemon has.
+    pub commit: u64,
+    /// The newest commit of the store.
+    pub stored_commit: u64,
+    /// The last request to hurry that came before the store was looked at.
+    pub looked: u64,
 }
 
 /// Answers every question of `Blocks`.
@@ -39,14 +56,70 @@ pub struct Desk {
     kubo: Kubo,
     puts: Puts,
     published: watch::Receiver<Published>,
+    hurry: Option<Hurry>,
 }
 
 impl Desk {
     /// A desk that puts blocks through `puts` and knows from `published` how far publishing is.
     #[must_use]
     pub fn new(kubo: Kubo, puts: Puts, published: watch::Receiver<Published>) -> Self {
-        Self { kubo, puts, published }
+        Self { kubo, puts, published, hurry: None }
     }
+
+    /// A desk that can ask the publisher to hurry: a block that was stored a moment ago is then found.
+    #[must_use]
+    pub fn hurrying(self, hurry: Hurry) -> Self {
+        Self { hurry: Some(hurry), ..self }
+    }
+
+    /// A block; if the daemon lacks it, once more when it has all that is stored.
+    async fn block(&self, cid: &Cid) -> Result<Option<Bytes>, BlockError> {
+        let before = self.published.borrow().commit;
+        let found = self.block_now(cid).await?;
+        let Some(hurry) = self.hurry.as_ref().filter(|_| found.is_none()) else { return Ok(found) };
+        match hurry.has_caught_up(before, self.published.clone()).await {
+            true => self.block_now(cid).await,
+            false => Ok(None),
+        }
+    }
+
+    async fn block_now(&self, cid: &Cid) -> Result<Option<Bytes>, BlockError> {
+        match unixfs::inline_block(&cid.0) {
+            Some(bytes) => Ok(Some(bytes)),
+            None => self.kubo.get_block(&cid.0).await.map_err(refusal),
+        }
+    }
+
+    /// The first of some blocks, as many as fit. What goes wrong beyond the first is told when it is the first.
+    async fn blocks(&self, cids: &[Cid]) -> Result<SomeBlocks, BlockError> {
+        let Some((first, others)) = cids.split_first() else { return Ok(gathered(&[])) };
+        let first = async { (true, self.block(first).await) };
+        let others = others.iter().copied().take(BLOCKS_LIMIT - 1);
+        let others = others.map(|cid| async move { (false, self.block_now(&cid).await) });
+        let ahead = stream::once(first).chain(stream::iter(others).buffered(AHEAD));
+        let mut ahead = std::pin::pin!(ahead);
+        let (mut blocks, mut bytes) = (Vec::new(), 0);
+        while let Some((is_first, block)) = ahead.next().await {
+            let block = match block {
+                Err(error) if is_first => return Err(error),
+                Err(_) => break,
+                Ok(block) => block,
+            };
+            bytes += block.as_ref().map_or(0, Bytes::len);
+            if bytes > BATCH_BYTES {
+                break;
+            }
+            blocks.push(block);
+        }
+        Ok(gathered(&blocks))
+    }
+}
+
+fn gathered(blocks: &[Option<Bytes>]) -> SomeBlocks {
+    let length = |bytes: &Bytes| u32::try_from(bytes.len()).expect("a block has at most 2 MiB");
+    let mut all = BytesMut::with_capacity(blocks.iter().flatten().map(Bytes::len).sum());
+    blocks.iter().flatten().for_each(|bytes| all.extend_from_slice(bytes));
+    SomeBlocks { found: blocks.iter().map(|block| block.as_ref().map(length)).collect(), bytes: all.freeze() }
 }
 
 impl Answer<PutBlocks> for Desk {
@@ -58,11 +131,14 @@ impl Answer<PutBlocks> for Desk {
 
 impl Answer<GetBlock> for Desk {
     async fn answer(&self, GetBlock { cid }: GetBlock, asked: Asked) -> Result<BlockBytes, BlockError> {
-        if let Some(bytes) = unixfs::inline_block(&cid.0) {
-            return Ok(BlockBytes { bytes });
-        }
-        let read = within(asked, async { self.kubo.get_block(&cid.0).await.map_err(refusal) }).await?;
+        let read = within(asked, self.block(&cid)).await?;
         read.map(|bytes| BlockBytes { bytes }).ok_or(BlockError::NotFound)
+    }
+}
+
+impl Answer<GetBlocks> for Desk {
+    async fn answer(&self, GetBlocks { cids }: GetBlocks, asked: Asked) -> Result<SomeBlocks, BlockError> {
+        within(asked, self.blocks(&cids)).await
     }
 }
 

@@ -27,6 +27,8 @@ use crate::{
 const CHECK_EVERY: Duration = Duration::from_secs(5);
 /// When a daemon lacks blocks right after it was given all of them, something is wrong that haste makes worse.
 const WALK_AGAIN: Duration = Duration::from_secs(30);
+/// When somebody waits, a walk begins at most so often.
+const HURRIED_EVERY: Duration = Duration::from_millis(100);
 
 /// How the publisher is set up.
 #[derive(Debug, Clone)]
@@ -98,6 +100,9 @@ pub struct Publisher {
     retry: Retry,
     walk: Option<Walk>,
     next_walk: Instant,
+    /// When it begins if somebody waits.
+    hurried_walk: Instant,
+    hurried: Option<watch::Receiver<u64>>,
     published: watch::Sender<Published>,
     metrics: Metrics,
 }
@@ -128,9 +133,17 @@ impl Publisher {
             retry: Retry::default(),
             walk: None,
             next_walk: now,
+            hurried_walk: now,
+            hurried: None,
             published,
             metrics,
         })
+    }
+
+    /// A publisher that hurries when it is asked to.
+    #[must_use]
+    pub fn hurried_by(self, hurried: watch::Receiver<u64>) -> Self {
+        Self { hurried: Some(hurried), ..self }
     }
 
     /// Publishes until it is dropped, which it may be at any moment.
@@ -140,8 +153,9 @@ impl Publisher {
     /// When the store is damaged or cannot be read; a daemon that is down is no error.
     pub async fn run(&mut self) -> Result<Infallible, PublishError> {
         loop {
+            let asked = self.asked_to_hurry();
             let stored = walk::stored(&self.store)?;
-            self.tell(&stored);
+            self.tell(&stored, asked);
             match self.next(&stored) {
                 Action::Rest { until } => self.rest(until).await,
                 action => self.step(action).await?,
@@ -154,7 +168,23 @@ impl Publisher {
         if matches!(self.daemon, Daemon::Sound { .. }) {
             self.retry.succeeded();
         }
-        sleep_until(until).await;
+        let Some(hurried) = &mut self.hurried else { return sleep_until(until).await };
+        let is_left = tokio::select! {
+            () = sleep_until(until) => false,
+            asked = hurried.changed() => asked.is_err(),
+        };
+        if is_left {
+            self.hurried = None;
+        }
+    }
+
+    /// The last request to hurry. It is obeyed by what is decided next.
+    fn asked_to_hurry(&mut self) -> u64 {
+        let Some(hurried) = &mut self.hurried else { return 0 };
+        if hurried.has_changed().unwrap_or(false) {
+            self.next_walk = self.next_walk.min(self.hurried_walk);
+        }
+        *hurried.borrow_and_update()
     }
 
     fn next(&self, stored: &Stored) -> Action {
@@ -243,6 +273,7 @@ impl Publisher {
             }
         });
         self.next_walk = Instant::now() + self.every;
+        self.hurried_walk = Instant::now() + self.every.min(HURRIED_EVERY);
         Ok(())
     }
 
@@ -280,6 +311,7 @@ impl Publisher {
             if was_whole {
                 warn!(root = %until.root, "IPFS daemon lacks blocks that it was just given");
                 self.next_walk = Instant::now() + WALK_AGAIN;
+                self.hurried_walk = self.next_walk;
             }
             return self.lacks_more();
         }
@@ -328,13 +360,15 @@ impl Publisher {
     }
 
     /// Tells the other boxes, and whoever looks at the metrics, how far publishing is.
-    fn tell(&self, stored: &Stored) {
+    fn tell(&self, stored: &Stored, looked: u64) {
         let cursor = self.cursor.filter(|cursor| cursor.epoch == stored.epoch);
-        let seq = cursor.map_or(Seq(0), |cursor| cursor.seq);
+        let (seq, commit) = cursor.map_or((Seq(0), 0), |cursor| (cursor.seq, cursor.commit));
         self.metrics.published(seq, stored.seq);
         let root = self.cursor.map(|cursor| cursor.root);
         self.published.send_if_modified(|told| {
-            let now = Published { agent: told.agent.clone(), root, seq, stored_seq: stored.seq };
+            let agent = told.agent.clone();
+            let (stored_seq, stored_commit) = (stored.seq, stored.commit);
+            let now = Published { agent, root, seq, stored_seq, commit, stored_commit, looked };
             std::mem::replace(told, now.clone()) != now
         });
     }

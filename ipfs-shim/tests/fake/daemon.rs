@@ -80,8 +80,11 @@ impl Repo {
             ("version", []) => ok("{\"Version\":\"0.43.0\"}\n"),
             ("repo/stat", []) => ok(format!("{{\"RepoSize\":{},\"StorageMax\":9}}\n", self.blocks.len())),
             ("dag/import", []) => self.import(&asked.body),
+            ("block/get", [cid]) if self.has(cid) => ok(&self.blocks[&cid.hash().to_bytes()]),
             ("block/stat", [cid]) if self.has(cid) => ok(format!("{{\"Key\":\"{cid}\",\"Size\":1}}\n")),
-            ("block/stat", [cid]) => no(&format!("block was not found locally (offline): could not find {cid}")),
+            ("block/get" | "block/stat", [cid]) => {
+                no(&format!("block was not found locally (offline): could not find {cid}"))
+            }
             ("pin/add", [root]) => self.pin(root),
             ("pin/update", [old, new]) if self.pins.contains(old) => self.pin(new),
             ("pin/update", _) => no("'from' cid was not recursively pinned already"),

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use comment_store::{Incoming, Options, Writer};
 use ipfs_shim::{
-    blocks::Published,
+    blocks::{Hurry, Published, hurrying},
     kubo::Kubo,
     metrics::Metrics,
     publish::{Publisher, Settings},
@@ -95,6 +95,8 @@ pub struct Work {
     task: JoinHandle<()>,
     /// What it tells.
     pub published: watch::Receiver<Published>,
+    /// By which it is asked to hurry.
+    pub hurry: Hurry,
 }
 
 impl Work {
@@ -108,10 +110,12 @@ impl Work {
     /// At work, set up otherwise.
     pub fn begin_with(store: &Store, kubo: &Kubo, settings: Settings) -> Self {
         let (sender, published) = watch::channel(Published::default());
-        let mut publisher =
+        let publisher =
             Publisher::open(kubo.clone(), store.writer.reader(), settings, sender, Metrics::default()).unwrap();
+        let (hurry, hurried) = hurrying();
+        let mut publisher = publisher.hurried_by(hurried);
         let task = tokio::spawn(async move { panic!("publishing ended: {:?}", publisher.run().await) });
-        Self { task, published }
+        Self { task, published, hurry }
     }
 
     /// Waits until a root is published.
@@ -122,6 +126,7 @@ impl Work {
 
     /// As a kill: at whatever it is doing.
     pub async fn stop(self) {
+        drop(self.hurry);
         self.task.abort();
         assert!(self.task.await.unwrap_err().is_cancelled());
     }
