@@ -103,6 +103,8 @@ pub struct Publisher {
     /// When it begins if somebody waits.
     hurried_walk: Instant,
     hurried: Option<watch::Receiver<u64>>,
+    /// The last request to hurry that was obeyed.
+    obeyed: u64,
     published: watch::Sender<Published>,
     metrics: Metrics,
 }
@@ -135,6 +137,7 @@ impl Publisher {
             next_walk: now,
             hurried_walk: now,
             hurried: None,
+            obeyed: 0,
             published,
             metrics,
         })
@@ -181,10 +184,12 @@ impl Publisher {
     /// The last request to hurry. It is obeyed by what is decided next.
     fn asked_to_hurry(&mut self) -> u64 {
         let Some(hurried) = &mut self.hurried else { return 0 };
-        if hurried.has_changed().unwrap_or(false) {
+        let asked = *hurried.borrow_and_update();
+        if asked > self.obeyed {
             self.next_walk = self.next_walk.min(self.hurried_walk);
         }
-        *hurried.borrow_and_update()
+        self.obeyed = asked;
+        asked
     }
 
     fn next(&self, stored: &Stored) -> Action {
