@@ -3,7 +3,10 @@
 
 use std::{io::Write as _, time::SystemTime};
 
-use hyper::{HeaderMap, StatusCode};
+use hyper::{
+    HeaderMap, StatusCode,
+    header::{CONNECTION, HeaderValue},
+};
 
 use crate::{answer, problem::Problem};
 
@@ -12,6 +15,7 @@ pub(crate) fn render(problem: &Problem) -> Vec<u8> {
     let request = daemon::request_id();
     let (mut parts, _) = problem.answer(request).into_parts();
     answer::adorn(&mut parts.headers, request);
+    parts.headers.insert(CONNECTION, HeaderValue::from_static("close"));
     tracing::debug!(%request, status = parts.status.as_u16(), "request could not be read");
     head_and_body(parts.status, &parts.headers, &problem.json(request))
 }

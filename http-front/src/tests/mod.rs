@@ -2,6 +2,7 @@
 
 mod boxes;
 mod client;
+mod crowded;
 mod drain;
 mod h2;
 mod kept;

@@ -51,6 +51,15 @@ impl Rig {
 
     /// A front with other settings than the default.
     pub(super) async fn with(reads: Reads, change: impl FnOnce(&mut Rookery)) -> Self {
+        Self::with_crowd(reads, change, |crowd| crowd).await
+    }
+
+    /// A front that counts its visitors otherwise.
+    pub(super) async fn with_crowd(
+        reads: Reads,
+        change: impl FnOnce(&mut Rookery),
+        count: impl FnOnce(Crowd) -> Crowd,
+    ) -> Self {
         let mut all = Rookery::default();
         change(&mut all);
         let (reads, writes) = (Stand::new(reads), Stand::new(Writes::default()));
@@ -70,7 +79,7 @@ impl Rig {
             cache,
             limits: settings::limits(&all.http_front, &all),
             origins: Origins::new(&all.http_front),
-            crowd: Crowd::new(&all.http_front),
+            crowd: count(Crowd::new(&all.http_front)),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
