@@ -9,7 +9,6 @@ mod call;
 mod cid_text;
 mod commands;
 mod guard;
-mod multipart;
 mod part;
 mod reply;
 mod upload;
@@ -24,6 +23,7 @@ use std::{
 };
 
 use hyper::{HeaderMap, Request, Response, StatusCode, body::Incoming, header, http::request::Parts};
+use multipart::Multipart;
 use tokio::{sync::Semaphore, task, time::timeout};
 
 use crate::{node::Node, refusal::Refusal};
@@ -35,7 +35,6 @@ use body::Body;
 use call::{Call, Files};
 use commands::Command;
 use guard::Guard;
-use multipart::Multipart;
 use reply::{Reply, Trailers};
 use upload::Upload;
 

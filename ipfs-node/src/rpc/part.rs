@@ -2,9 +2,8 @@
 //!
 //! Asked by the commands that take files. The rules are those of Kubo's clients.
 
+use multipart::Header;
 use percent_encoding::percent_decode_str;
-
-use super::multipart::Header;
 
 /// What a part is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,9 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use multipart::{Event, Header, Multipart, MultipartError};
 use tokio::time::timeout;
 
-use super::multipart::{Event, Header, Multipart, MultipartError};
 use crate::{refusal::Refusal, wait::wait};
 
 /// How long a client may be silent in the middle of its body.

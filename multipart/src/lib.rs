@@ -1,7 +1,9 @@
 //! `multipart/form-data` without I/O: pieces of a body go in, parts come out. File bytes are slices of the pieces.
 //!
-//! Asked by `upload`. Keeps at most one piece of input and one header. The crate `multer` was looked at first: it
-//! reads its source until that would block, which has no bound, and copies every byte.
+//! A library of layer 1: asked by `ipfs-node` and `ingest-server`, which take files over HTTP. Keeps at most one piece of
+//! input and one header. The crate `multer` was looked at first: it reads its source until that would block, which has no
+//! bound, copies every byte, and takes no part whose disposition is not `form-data`, which old clients of IPFS Cluster
+//! send (docs/decisions).
 
 use bytes::{Buf, Bytes, BytesMut};
 use thiserror::Error;
@@ -13,7 +15,7 @@ const BOUNDARY_BYTES_MAX: usize = 70;
 
 /// What comes out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Event {
+pub enum Event {
     /// A part begins.
     Part(Header),
     /// Bytes of it.
@@ -28,32 +30,38 @@ pub(crate) enum Event {
 
 /// What a part says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Header {
+pub struct Header {
     /// Names in lower case, in their order.
     fields: Vec<(String, String)>,
 }
 
 impl Header {
-    /// The value of a field.
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+    /// The value of a field, by its name in lower case.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// A parameter of `Content-Disposition`, unquoted.
-    pub(crate) fn disposition(&self, parameter: &str) -> Option<String> {
+    #[must_use]
+    pub fn disposition(&self, parameter: &str) -> Option<String> {
         parameters(self.get("content-disposition")?).find(|(name, _)| name == parameter).map(|(_, value)| value)
     }
 }
 
 /// Why a body cannot be read on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub(crate) enum MultipartError {
+pub enum MultipartError {
+    /// The content type names no boundary, or one that is too long: send the request with another.
     #[error("multipart: the content type names no usable boundary")]
     Boundary,
+    /// Something stands before the first boundary.
     #[error("multipart: the body does not begin with its boundary")]
     Start,
+    /// A part's header cannot be read.
     #[error("multipart: a part's header is damaged or over {HEADER_BYTES_MAX} bytes")]
     Header,
+    /// The body ended before its last boundary: send it again. The words are those of Kubo.
     #[error("multipart: NextPart: EOF")]
     Cut,
 }
@@ -71,7 +79,7 @@ enum At {
 
 /// The parser.
 #[derive(Debug)]
-pub(crate) struct Multipart {
+pub struct Multipart {
     /// `\r\n--boundary`.
     delimiter: Vec<u8>,
     at: At,
@@ -82,7 +90,11 @@ pub(crate) struct Multipart {
 
 impl Multipart {
     /// A parser for the body of a request with this content type.
-    pub(crate) fn new(content_type: &str) -> Result<Self, MultipartError> {
+    ///
+    /// # Errors
+    ///
+    /// `Boundary` when it names none that can be used.
+    pub fn new(content_type: &str) -> Result<Self, MultipartError> {
         let boundary = parameters(content_type).find(|(name, _)| name == "boundary").map(|(_, value)| value);
         let boundary = boundary.filter(|text| !text.is_empty() && text.len() <= BOUNDARY_BYTES_MAX);
         let delimiter = format!("\r\n--{}", boundary.ok_or(MultipartError::Boundary)?).into_bytes();
@@ -91,7 +103,7 @@ impl Multipart {
     }
 
     /// Adds the next piece. All events of the former one must have been taken.
-    pub(crate) fn push(&mut self, piece: Bytes) {
+    pub fn push(&mut self, piece: Bytes) {
         if self.piece.is_empty() {
             self.piece = piece;
         } else {
@@ -102,7 +114,12 @@ impl Multipart {
     }
 
     /// The next event.
-    pub(crate) fn next(&mut self) -> Result<Event, MultipartError> {
+    ///
+    /// # Errors
+    ///
+    /// `Start` and `Header` when what has come is no such body; it cannot be read on.
+    #[expect(clippy::should_implement_trait, reason = "it may fail, and goes on after `More`")]
+    pub fn next(&mut self) -> Result<Event, MultipartError> {
         loop {
             let event = match self.at {
                 At::Start => self.start()?,
