@@ -46,12 +46,14 @@ await scenario(async (stage) => {
   await assertIsolated(page)
 })
 
-const article = (front, canonical) => `<!doctype html>
+function article(front, canonical) {
+  return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Rooks</title><link rel="canonical" href="${canonical}"></head>
 <body style="max-width: 40rem; margin: 2rem auto; font-family: serif"><h1>Rooks</h1>
 <p>Rooks are sociable. <a id="badge" data-rookery-count>?</a></p>
 <script async src="${front}/embed.js"></script>
 <p>Below the thread.</p></body></html>`
+}
 
 /** All of the thread is to be seen: the frame has nothing to scroll, and no great void below. */
 async function assertFits(element, frame) {

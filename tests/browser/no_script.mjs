@@ -14,7 +14,7 @@ await scenario(async (stage) => {
 
   const { page } = await stage.visitor({ javaScriptEnabled: false })
   await page.goto(`${stage.front}/`)
-  await page.getByText('/t/').waitFor()
+  await page.locator('noscript code').waitFor()
   await page.goto(`${stage.front}/t/${TOPIC}`)
   await assertCount(page.locator('[data-comment]'), 25)
   await assertCount(page.locator('li', { hasText: 'A first remark.' }).locator('ol [data-comment]', { hasText: 'An answer.' }), 1)

@@ -74,7 +74,7 @@ mod tests {
 
     use super::{super::document::Signature, *};
 
-    const TOPIC: Topic = Topic([7; 20]);
+    const TOPIC: Topic = Topic([250; 20]);
 
     fn comment(number: u8, parent: &str) -> Comment {
         let (id, legacy_id) = (CommentId([number; 32]), LegacyId([number; 20]));

@@ -10,9 +10,6 @@ use super::{
 };
 use crate::request::query::{DEFAULT_LIMIT, PageQuery};
 
-/// The sheets of the site, in their order.
-const SHEETS: [&str; 3] = ["base", "thread", "page"];
-
 /// The whole page. `base` is the address of this server.
 pub(crate) fn thread(document: &Document, page: PageQuery, base: &str) -> Markup {
     let topic = document.topic;
@@ -55,7 +52,7 @@ fn head(document: &Document, page: PageQuery, base: &str) -> Markup {
             link rel="canonical" href={ (base) (address(&topic, page.after, page.limit)) };
             link rel="alternate" type="application/atom+xml" title="Newest comments" href={ "/" (topic) "/feed" };
             link rel="icon" type="image/svg+xml" href="/site/rook.svg";
-            @for sheet in SHEETS { link rel="stylesheet" href={ "/site/style/" (sheet) ".css" }; }
+            link rel="stylesheet" href="/site/site.css";
         }
     }
 }

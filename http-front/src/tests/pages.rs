@@ -54,6 +54,20 @@ async fn no_document_may_run_or_load_what_a_stranger_wrote() {
 }
 
 #[tokio::test]
+async fn what_the_documents_load_is_there() {
+    let rig = rig(&[], None).await;
+    for path in ["/site/index.html", "/embed", &format!("/t/{TOPIC}")] {
+        let document = rig.get(path).await.body;
+        let loads = document.split(['"', '\'']).filter(|value| value.trim_start_matches('/').starts_with("site/"));
+        let loads: Vec<_> = loads.map(|value| format!("/{}", value.trim_start_matches('/'))).collect();
+        assert!(loads.iter().any(|file| file.ends_with(".css")), "{path}: {loads:?}");
+        for file in loads {
+            assert_eq!(rig.get(&file).await.status, 200, "{path} loads {file}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_script_of_the_frame_is_a_script() {
     let rig = Rig::start().await;
     let script = rig.get("/embed.js").await;
