@@ -7,8 +7,8 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LOCATION, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode, utf8_percent_encode};
-use twox_hash::XxHash64;
 use unixfs::Cid;
+use xxhash_rust::xxh64::xxh64;
 
 use crate::{
     Ask, CarParams, ContentPath,
@@ -105,7 +105,7 @@ pub(crate) fn car_tag(path: &ContentPath, params: &CarParams) -> String {
         salted.extend_from_slice(&bytes.from.to_le_bytes());
         salted.extend(bytes.to.iter().flat_map(|to| to.to_le_bytes()));
     }
-    format!("W/\"{}.car.{}\"", path.root, base_32(XxHash64::oneshot(0, &salted)))
+    format!("W/\"{}.car.{}\"", path.root, base_32(xxh64(&salted, 0)))
 }
 
 /// `Content-Location`, when the format came by `Accept`: what a cache may keep the answer under.
