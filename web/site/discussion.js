@@ -9,8 +9,7 @@ import { recall, remember } from './keep/storage.js';
 import { Prover } from './proof/prover.js';
 import { displayName } from './text/visible.js';
 import { Live } from './thread/live.js';
-import { postUntilKept } from './thread/post.js';
-import { addressOf, readPage } from './thread/server.js';
+import { addressOf, postUntilKept, readPage } from './thread/server.js';
 import { Thread, headerOf, keyOf } from './thread/thread.js';
 import { arrange } from './thread/tree.js';
 
@@ -29,7 +28,7 @@ const EVENT_WAIT_MS = 1_000;
 export class Discussion {
   /** @param {string} topic @param {Show} show */
   constructor(topic, show) {
-    Object.assign(this, { topic, show, thread: new Thread(topic), findings: [], edits: {}, roots: PAGE, isLoaded: false, etag: null });
+    Object.assign(this, { topic, show, thread: new Thread(), findings: [], edits: {}, roots: PAGE, isLoaded: false, etag: null });
     this.order = recall('order') === 'newest' ? 'newest' : 'oldest';
     this.prover = new Prover(() => this.#question(), () => this.refresh(), (proof, edits) => this.#proved(proof, edits));
   }

@@ -41,13 +41,14 @@ export class Page {
   #build(host) {
     const { discussion, isEmbedded } = this;
     this.thread = new ThreadView({
-      reply: (view) => this.#open(view, 'reply'), edit: (view) => this.#open(view, 'edit'), remove: (entry) => discussion.remove(entry),
+      made: (view) => this.#reopen(view), reply: (view) => this.#open(view, 'reply').focus(), edit: (view) => this.#open(view, 'edit').focus(),
+      remove: (entry) => discussion.remove(entry),
       isMine: discussion.isMine, isNamesake: discussion.isNamesake, hrefOf: (id) => this.#hrefOf(id),
     }, { isEmbedded, more: () => this.#more() });
     this.proof = new ProofView((id, isAsked) => (isAsked ? this.point(id) : Boolean(this.thread.find(id))));
     this.choosers = new Set();
     this.names = new NamesPanel(isEmbedded, () => this.#namesChanged());
-    this.composer = this.#compose({ label: 'Write a comment', action: 'Post', about: 'page', words: { parent: this.topic } });
+    this.composer = this.#compose({ label: 'Write a comment', action: 'Post', draft: `draft:${this.topic}`, words: { parent: this.topic } });
     this.count = el('h2', { class: 'count' }, '\u00a0');
     this.offline = el('p', { class: 'offline', role: 'status', hidden: true }, 'The server cannot be reached. Trying again…');
     this.spoken = el('p', { class: 'unseen', 'aria-live': 'polite' });
@@ -110,9 +111,7 @@ export class Page {
     this.#draw();
   }
 
-  /** @param {{ label: string, action: string, about: string, text?: string, words: object, author?: object, close?: () => void }} what */
-  #compose({ label, action, about, text, words, author, close }) {
-    const draft = `draft:${this.topic}:${about}`;
+  #compose({ label, action, draft, text, words, author, close }) {
     const chooser = author ? null : new NameChooser(() => this.#namesChanged());
     if (chooser) this.choosers.add(chooser);
     const leave = close && (() => { this.choosers.delete(chooser); close(); });
@@ -131,18 +130,26 @@ export class Page {
 
   /** Opens the form for an answer or an edit below a comment, or goes to it when it is open. */
   #open(view, kind) {
-    if (view.open?.kind === kind) return view.open.composer.focus();
+    if (view.open?.kind === kind) return view.open.composer;
     view.open?.close();
     const close = () => {
       view.slot.replaceChildren();
       view.open = null;
       (kind === 'edit' ? view.editButton : view.replyButton)?.focus();
     };
-    const composer = this.#compose({ ...this.#about(view.entry, kind), about: `${kind}:${view.entry.id}`, close });
+    const composer = this.#compose({ ...this.#about(view.entry, kind), draft: this.#draftOf(kind, view.entry), close });
     view.open = { kind, composer, close };
     view.slot.replaceChildren(composer.form);
-    composer.focus();
+    return composer;
   }
+
+  /** What was begun before a reload is there again. */
+  #reopen(view) {
+    const kind = ['edit', 'reply'].find((one) => readDraft(this.#draftOf(one, view.entry)).text);
+    if (kind === 'reply' || (kind && this.discussion.isMine(view.entry))) this.#open(view, kind);
+  }
+
+  #draftOf = (kind, { id }) => `draft:${this.topic}:${kind}:${id}`;
 
   #about(entry, kind) {
     if (kind === 'reply') return { label: 'Write a reply', action: 'Post', words: { parent: entry.id } };

@@ -1,12 +1,11 @@
 /**
- * Ed25519: by the browser where it does it, else by the vendored library. A key is kept as its seed, 64 hex digits.
- * Asked by the proof (verify), by `comment/compose.js` (sign) and by `keep/names.js` (keys).
+ * Ed25519: by the browser where it does it, else by the vendored library. A secret key is its seed, 64 hexadecimal digits.
  */
 import { fromHex, toHex } from '../codec/text.js';
 
 const NAME = 'Ed25519';
-/** A private key of Ed25519 in PKCS #8 is these bytes and the seed. */
-const PKCS8_HEAD = fromHex('302e020100300506032b657004220420', 16);
+/** A private key in PKCS #8 is these bytes and the seed. */
+const PKCS8_HEAD = '302e020100300506032b657004220420';
 /** The points whose multiples are few, sign bit aside: signatures by them fit many messages. */
 const SMALL_ORDER = [
   '00'.repeat(32), `01${'00'.repeat(31)}`,
@@ -16,15 +15,11 @@ const SMALL_ORDER = [
 ];
 
 /** @param {string} seed */
-export const toPkcs8 = (seed) => Uint8Array.from([...PKCS8_HEAD, ...fromHex(seed, 32)]);
+export const toPkcs8 = (seed) => fromHex(PKCS8_HEAD + seed, 48);
 
-/** @param {Uint8Array} bytes @returns {string | null} the seed, null when it is no such key */
-export function fromPkcs8(bytes) {
-  const isKey = bytes.length === 48 && PKCS8_HEAD.every((byte, at) => bytes[at] === byte);
-  return isKey ? toHex(bytes.subarray(16)) : null;
-}
+/** @param {Uint8Array} bytes @returns {string | undefined} the seed, if it is such a key */
+export const fromPkcs8 = (bytes) => new RegExp(`^${PKCS8_HEAD}(.{64})$`).exec(toHex(bytes))?.[1];
 
-/** @returns {string} a new seed */
 export const newSeed = () => toHex(crypto.getRandomValues(new Uint8Array(32)));
 
 /** @param {string} seed @returns {Promise<string>} the public key, as it stands in a comment */
@@ -42,19 +37,14 @@ export async function sign(seed, message) {
   return new Uint8Array(await native.sign(NAME, await privateKey(native, seed), message));
 }
 
-/**
- * Whether a signature is right, strictly: no keys or signatures that fit more than one message.
- * @param {Uint8Array} signature @param {Uint8Array} message @param {string} key
- * @returns {Promise<boolean>}
- */
+/** Strictly: nothing that fits more than one message. @param {Uint8Array} signature @param {Uint8Array} message @param {string} key */
 export async function verify(signature, message, key) {
   const bytes = fromHex(key, 32);
   if (isSmall(bytes) || isSmall(signature.subarray(0, 32))) return false;
   const native = await browser();
   if (!native) return (await library()).verify(signature, message, bytes, { zip215: false });
   try {
-    const imported = await native.importKey('raw', bytes, NAME, false, ['verify']);
-    return await native.verify(NAME, imported, signature, message);
+    return await native.verify(NAME, await native.importKey('raw', bytes, NAME, false, ['verify']), signature, message);
   } catch {
     return false;
   }
@@ -69,9 +59,9 @@ function isSmall(point) {
 const privateKey = (native, seed) => native.importKey('pkcs8', toPkcs8(seed), NAME, true, ['sign']);
 
 let asked;
-/** The browser's WebCrypto if it does Ed25519, as one signature shows. */
 const browser = () => (asked ??= probe());
 
+/** The browser's WebCrypto, if it does Ed25519. */
 async function probe() {
   const native = globalThis.crypto?.subtle;
   try {
@@ -83,9 +73,7 @@ async function probe() {
 }
 
 async function library() {
-  const [noble, { sha512 }] = await Promise.all([
-    import('../vendor/noble-ed25519/index.js'), import('../vendor/noble-hashes/sha2.js'),
-  ]);
+  const [noble, { sha512 }] = await Promise.all([import('../vendor/noble-ed25519/index.js'), import('../vendor/noble-hashes/sha2.js')]);
   noble.hashes.sha512 = sha512;
   return noble;
 }

@@ -4,11 +4,12 @@
  *
  * @typedef {{ name: string, seed: string, key: string }} Name `seed` is the secret
  */
-import { newSeed, publicKey } from '../crypto/ed25519.js';
+import { fromPkcs8, newSeed, publicKey, toPkcs8 } from '../crypto/ed25519.js';
 import { plain } from '../comment/compose.js';
 import { recall, remember } from './storage.js';
 
 const NAME_LENGTH = 60;
+const PEM = /-----BEGIN PRIVATE KEY-----([A-Za-z0-9+/=\s]+)-----END PRIVATE KEY-----/;
 
 /** @returns {Name[]} */
 export const allNames = () => recall('names') ?? [];
@@ -38,3 +39,26 @@ export async function addName(name, seed = newSeed()) {
 
 /** @param {string} key the secret is gone with it */
 export const dropName = (key) => remember('names', allNames().filter((name) => name.key !== key));
+
+/** A key as text: two lines for people, and PEM, so that OpenSSL reads it too. @param {Name} name */
+export function writeKey({ name, seed, key }) {
+  const body = btoa(String.fromCharCode(...toPkcs8(seed)));
+  return `Name: ${name}\nPublic-Key: ${key}\n\n-----BEGIN PRIVATE KEY-----\n${body}\n-----END PRIVATE KEY-----\n`;
+}
+
+/**
+ * @param {string} text an exported key, a PEM, or the 64 digits of a seed
+ * @returns {{ name: string, seed: string } | null} null when it holds no key of Ed25519
+ */
+export function readKey(text) {
+  const name = cleanName(/^Name: (.+)$/m.exec(text)?.[1] ?? '');
+  const bare = /^\s*([0-9a-f]{64})\s*$/.exec(text)?.[1];
+  if (bare) return { name, seed: bare };
+  try {
+    const body = atob(PEM.exec(text)[1].replace(/\s/g, ''));
+    const seed = fromPkcs8(Uint8Array.from(body, (character) => character.charCodeAt(0)));
+    return seed && { name, seed };
+  } catch {
+    return null;
+  }
+}

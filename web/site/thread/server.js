@@ -1,11 +1,14 @@
 /**
- * The server's HTTP surface, as far as the site uses it. Asked by everything that reads or posts.
- * Addresses are relative to this file, so that the site works under any path of a reverse proxy.
+ * The server's HTTP surface, as far as the site uses it. Addresses are relative to this file, so that the site works under
+ * any path of a reverse proxy.
  */
 
 const BASE = new URL('../../', import.meta.url);
-/** The server has what it answers at hand, or says so at once; what takes longer is lost. */
+/** What takes longer is lost. */
 const ANSWER_WAIT_MS = 20_000;
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 15_000;
+const TRIES_LIMIT = 100;
 
 /** No answer came: the same again is safe. */
 export class Unreachable extends Error {}
@@ -35,8 +38,7 @@ export async function readPage(topic, { after, limit }, etag) {
   return answer.status === 304 ? null : { ...(await json(answer)), etag: answer.headers.get('ETag') };
 }
 
-/** @param {string} topic @param {string} blob @returns {Promise<{ id: string, seq: number, epoch: number }>} */
-export const postComment = async (topic, blob) => json(await ask(topic, { method: 'POST', body: blob }));
+const postComment = async (topic, blob) => json(await ask(topic, { method: 'POST', body: blob }));
 
 async function json(answer) {
   return answer.json().catch((cause) => { throw new Unreachable('the answer was cut off', { cause }); });
@@ -52,3 +54,30 @@ async function ask(path, options) {
   const say = [problem.title, problem.detail].filter(Boolean).join(': ') || `the server answered ${answer.status}`;
   throw new Refused(answer.status, say, 1000 * (Number(answer.headers.get('Retry-After')) || 0));
 }
+
+/**
+ * @param {string} topic
+ * @param {string} blob
+ * @param {{ signal: AbortSignal, waits: (why: string, wait_ms: number) => void }} options
+ * @returns {Promise<{ id: string }>} the receipt
+ * @throws {Refused} when the answer was no, and would be again
+ */
+export async function postUntilKept(topic, blob, { signal, waits }) {
+  for (let tries = 0, wait_ms = FIRST_WAIT_MS; ; tries += 1) {
+    try {
+      return await postComment(topic, blob);
+    } catch (cause) {
+      const isFinal = cause instanceof Refused && !cause.isPassing;
+      if (isFinal || tries === TRIES_LIMIT || signal.aborted) throw cause;
+      const pause_ms = Math.max(cause.wait_ms ?? 0, wait_ms);
+      waits(cause.message, pause_ms);
+      await sleep(pause_ms, signal);
+    }
+    wait_ms = Math.min(2 * wait_ms, LONGEST_WAIT_MS);
+  }
+}
+
+const sleep = (wait_ms, signal) => new Promise((done, fail) => {
+  signal.addEventListener('abort', () => fail(signal.reason), { once: true });
+  setTimeout(done, wait_ms);
+});

@@ -1,21 +1,17 @@
 /**
- * What the page knows of a thread: the pages it has loaded and the events since. Pure. Asked by `app.js`.
+ * What the page knows of a thread: the pages it has loaded and the events since. Pure. Asked by `discussion.js`.
  *
  * @typedef {{ id: string, legacy_id: string, seq: number, headers: [string, string][], text: string | null,
  *             signature: 'valid' | 'none', edited_by: string | null, deleted: boolean }} Entry
  */
 export class Thread {
-  /** @param {string} topic 40 hexadecimal digits */
-  constructor(topic) {
-    this.topic = topic;
-    this.clear();
-  }
-
-  clear() {
-    /** @type {Map<string, Entry>} */
-    this.entries = new Map();
-    Object.assign(this, { folder: null, count: 0, epoch: 0, last_seq: 0, next: null });
-  }
+  /** @type {Map<string, Entry>} */
+  entries = new Map();
+  folder = null;
+  count = 0;
+  epoch = 0;
+  last_seq = 0;
+  next = null;
 
   /** Where live events go on. */
   get cursor() {
@@ -24,8 +20,9 @@ export class Thread {
 
   /** Takes in a page of the thread, as the server sent it. */
   addPage(page) {
-    if (this.epoch && page.epoch !== this.epoch) this.clear();
-    for (const entry of page.comments) this.entries.set(entry.id, entry);
+    // In another epoch the places of this one mean nothing.
+    if (this.epoch !== page.epoch) this.entries.clear();
+    page.comments.forEach((entry) => this.#take(entry));
     this.next = page.next;
     this.#moveTo(page);
   }
@@ -34,7 +31,7 @@ export class Thread {
   addEvent({ seq, count, folder, comment }) {
     const isNew = !this.entries.has(comment.id);
     // An event that was overtaken by a page says nothing new about the thread, but never harms a comment.
-    if (seq > this.last_seq || isNew) this.entries.set(comment.id, comment);
+    if (seq > this.last_seq || isNew) this.#take(comment);
     if (seq > this.last_seq) this.#moveTo({ last_seq: seq, count, folder, epoch: this.epoch });
     return isNew;
   }
@@ -48,12 +45,19 @@ export class Thread {
     pages.forEach((page) => this.addPage(page));
   }
 
+  /** A deleted comment has no headers; that it answered somebody is remembered as long as the page is open. */
+  #take(entry) {
+    const before = this.entries.get(entry.id)?.headers ?? [];
+    const headers = entry.deleted ? before.filter(([name]) => name === 'Parent') : entry.headers;
+    this.entries.set(entry.id, { ...entry, headers });
+  }
+
   #moveTo({ folder, count, epoch, last_seq }) {
     Object.assign(this, { folder, count, epoch, last_seq });
   }
 }
 
-/** @param {Entry} entry @param {string} name @returns {string} the value of a header, empty when there is none */
+/** @param {Entry} entry @param {string} name @returns {string} a header's value, empty when there is none */
 export const headerOf = (entry, name) => entry.headers.find((header) => header[0] === name)?.[1] ?? '';
 
 /** @param {Entry} entry @returns {string} the author's public key, empty when the comment is not signed */

@@ -2,8 +2,8 @@
  * One comment on the page, and what can be done with it. Asked by `thread-view.js`; asks the `Actions` it is given.
  *
  * @typedef {import('../thread/tree.js').Branch} Branch
- * @typedef {{ reply: (view: CommentView) => void, edit: (view: CommentView) => void,
- *             remove: (entry: object) => Promise<void>, isMine: (entry: object) => boolean,
+ * @typedef {{ made: (view: CommentView) => void, reply: (view: CommentView) => void,
+ *             edit: (view: CommentView) => void, remove: (entry: object) => Promise<void>, isMine: (entry: object) => boolean,
  *             hrefOf: (id: string) => string, isNamesake: (entry: object) => boolean }} Actions
  */
 import { dateSeconds } from '../comment/record.js';

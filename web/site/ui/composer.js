@@ -1,6 +1,6 @@
 /**
- * The form that comments are written in: new ones, answers and edits. Asked by `app.js`; what is typed is kept as a draft
- * at once, and goes when the comment is on the server's disk.
+ * The form that comments are written in: new ones, answers and edits. Asked by `page.js`. What is typed is kept as a draft
+ * at once, until the comment is on the server's disk.
  *
  * @typedef {{ label: string, action: 'Post' | 'Save', draft: string, text?: string,
  *             author: () => Promise<import('../keep/names.js').Name>, chooser: Node | null,
@@ -13,7 +13,6 @@ import { isVisible } from '../text/visible.js';
 import { button, el, newId, unseen } from './dom.js';
 
 const TEXT_BYTES = COMMENT_BYTES - HEADER_BYTES;
-/** The room that is left is mentioned when it gets scarce. */
 const SCARCE_BYTES = 1_000;
 
 export class Composer {

@@ -1,4 +1,4 @@
-/** Makes elements. Text only ever becomes text: there is no way here to write markup. Asked by everything in `ui`. */
+/** Makes elements. Text only ever becomes text: there is no way here to write markup. */
 
 /**
  * @param {string} tag
@@ -9,23 +9,17 @@ export function el(tag, props = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) {
     if (typeof value === 'function') element.addEventListener(name.slice(2), value);
-    else setAttribute(element, name, value);
+    else if (value !== false && value !== undefined) element.setAttribute(name, value === true ? '' : value);
   }
   element.append(...children.filter((child) => child !== null));
   return element;
 }
 
-/** @param {Element} element @param {string} name @param {string | number | boolean | null | undefined} value */
-export function setAttribute(element, name, value) {
-  if (value === false || value === null || value === undefined) element.removeAttribute(name);
-  else element.setAttribute(name, value === true ? '' : value);
-}
-
 /** A button that submits nothing. */
 export const button = (label, onclick, props = {}) => el('button', { type: 'button', class: 'quiet', onclick, ...props }, label);
 
-/** A name that only screen readers say. */
-export const unseen = (text, props = {}) => el('span', { class: 'unseen', ...props }, text);
+/** Words that only screen readers say. */
+export const unseen = (text) => el('span', { class: 'unseen' }, text);
 
 let numbered = 0;
 /** An id for what one element says of another. */
@@ -57,7 +51,7 @@ export async function copy(text) {
 }
 
 /** A button that copies, and says that it did. */
-export function copyButton(label, text, props = {}) {
+export function copyButton(label, text, props) {
   const said = button(label, async () => {
     await copy(text());
     said.textContent = 'Copied';

@@ -1,31 +1,22 @@
-/**
- * A small picture of a public key, so that two people of the same name do not look the same.
- * Decoration: what it says is also said by the key's first digits.
- */
+/** A small picture of a public key, so that two people of the same name do not look the same. */
 const SVG = 'http://www.w3.org/2000/svg';
-const CELLS = 5;
 
 /** @param {string} key hexadecimal; empty for somebody without a signature */
 export function keyMark(key) {
-  const svg = document.createElementNS(SVG, 'svg');
-  const bytes = key.match(/../g)?.map((pair) => parseInt(pair, 16)) ?? [];
-  const hue = Math.round((bytes[0] ?? 0) * 1.41);
-  const attributes = { class: key ? 'mark' : 'mark mark-unsigned', viewBox: '-1 -1 7 7', 'aria-hidden': 'true' };
-  Object.entries(attributes).forEach(([name, value]) => svg.setAttribute(name, value));
-  for (let cell = 0; cell < 15 && key; cell += 1) {
-    if (bytes[1 + cell] % 2) continue;
-    const [row, column] = [cell % CELLS, Math.floor(cell / CELLS)];
-    for (const x of new Set([column, CELLS - 1 - column])) svg.append(square(x, row, hue));
-  }
+  const [first, ...bytes] = key.match(/../g)?.map((pair) => parseInt(pair, 16)) ?? [];
+  // Five rows of three columns, the outer two of which are mirrored.
+  const cells = bytes.slice(0, 15).flatMap((byte, at) => (byte % 2 ? [] : [[Math.floor(at / 5), at % 5], [4 - Math.floor(at / 5), at % 5]]));
+  const path = make('path', { d: cells.map(([x, y]) => `M${x} ${y}h1.02v1.02h-1.02z`).join(''), fill: `hsl(${Math.round(first * 1.41)} 48% 52%)` });
+  const svg = make('svg', { class: key ? 'mark' : 'mark unsigned', viewBox: '-1 -1 7 7', 'aria-hidden': 'true' });
+  if (key) svg.append(path);
   return svg;
 }
 
-function square(x, y, hue) {
-  const rect = document.createElementNS(SVG, 'rect');
-  Object.entries({ x, y, width: 1.02, height: 1.02, fill: `hsl(${hue} 48% 52%)` })
-    .forEach(([name, value]) => rect.setAttribute(name, value));
-  return rect;
+function make(tag, attributes) {
+  const element = document.createElementNS(SVG, tag);
+  Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
+  return element;
 }
 
-/** @param {string} key @returns {string} as much of it as people compare */
+/** As much of a key as people compare. */
 export const shortKey = (key) => key.slice(0, 8);

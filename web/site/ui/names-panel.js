@@ -1,6 +1,5 @@
-/** The visitor's names and their keys: make, export, import, forget. Asked by `app.js`. */
-import { readKey, writeKey } from '../keep/key-file.js';
-import { addName, allNames, cleanName, dropName } from '../keep/names.js';
+/** The visitor's names and their keys: make, export, import, forget. Asked by `page.js`. */
+import { addName, allNames, cleanName, dropName, readKey, writeKey } from '../keep/names.js';
 import { isLasting } from '../keep/storage.js';
 import { button, copyButton, el, unseen } from './dom.js';
 import { keyMark, shortKey } from './mark.js';

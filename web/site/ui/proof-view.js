@@ -1,4 +1,4 @@
-/** What the proof says, beside the thread: calm when all fits, impossible to miss when not. Asked by `app.js`. */
+/** What the proof says, beside the thread: calm when all fits, impossible to miss when not. Asked by `page.js`. */
 import { button, copyButton, el } from './dom.js';
 import { prose } from './prose.js';
 

@@ -56,9 +56,11 @@ export class ThreadView {
 
   #viewOf(branch, used) {
     const { id } = branch.entry;
-    if (!this.views.has(id)) this.views.set(id, new CommentView(this.actions, this.isEmbedded));
-    const view = this.views.get(id);
+    const known = this.views.get(id);
+    const view = known ?? new CommentView(this.actions, this.isEmbedded);
+    this.views.set(id, view);
     if (!used.has(id)) view.update(branch);
+    if (!known) this.actions.made(view);
     used.add(id);
     return view;
   }
