@@ -1,7 +1,7 @@
 //! Every block of a DAG, once each, parents before children: for pins, archives and garbage collection.
 
-use super::{Piece, Pieces, ReadError, Reader, Step, Wanted};
-use crate::{Block, Cid, CidSet, inline_block, links};
+use super::{Piece, Pieces, ReadError, Wanted};
+use crate::{Block, Cid, CidSet, links};
 use bytes::Bytes;
 
 /// Reads all blocks of a DAG, depth first, each once. Keeps the names of all that it has seen.
@@ -24,6 +24,13 @@ impl DagReader {
         Self { pieces: Pieces::starting_with(root), seen: CidSet::from_iter([root]) }
     }
 
+    fn open(&mut self, cid: Cid, bytes: &Bytes) -> Result<Vec<Piece<Block, Cid>>, ReadError> {
+        let below = links(&cid, bytes).map_err(|cause| ReadError::Links { cid, cause: Box::new(cause) })?;
+        let new = below.into_iter().filter(|cid| self.seen.insert(cid)).map(Piece::Wanted);
+        let block = Piece::Ready(Block { cid, bytes: bytes.clone() });
+        Ok(std::iter::once(block).chain(new).collect())
+    }
+
     /// As [`DagReader::new`], but what is in `seen` is not read, nor what hangs below it alone.
     #[must_use]
     pub fn beyond(mut seen: CidSet, root: Cid) -> Self {
@@ -38,29 +45,4 @@ impl DagReader {
     }
 }
 
-impl Reader for DagReader {
-    type Out = Block;
-
-    fn step(&mut self) -> Result<Step<Block>, ReadError> {
-        loop {
-            let step = self.pieces.step();
-            let Step::Need(cid) = &step else { return Ok(step) };
-            let Some(bytes) = inline_block(cid) else { return Ok(step) };
-            self.supply(cid, bytes)?;
-        }
-    }
-
-    fn supply(&mut self, cid: &Cid, bytes: Bytes) -> Result<(), ReadError> {
-        let Some(at) = self.pieces.find(cid) else { return Ok(()) };
-        let below = links(cid, &bytes).map_err(|cause| ReadError::Links { cid: *cid, cause: Box::new(cause) })?;
-        let new = below.into_iter().filter(|cid| self.seen.insert(cid)).map(Piece::Wanted);
-        let block = Piece::Ready(Block { cid: *cid, bytes });
-        let pieces = std::iter::once(block).chain(new).collect();
-        self.pieces.replace(at, pieces);
-        Ok(())
-    }
-
-    fn wanted(&self, limit: usize) -> Vec<Cid> {
-        self.pieces.wanted(limit)
-    }
-}
+reads_pieces!(DagReader => Block);

@@ -1,6 +1,6 @@
 //! The bytes of a file, or a range of them, in order.
 
-use super::{Piece, Pieces, ReadError, Reader, Step, Wanted};
+use super::{Piece, Pieces, ReadError, Wanted};
 use crate::{Cid, FileNode, Item, inline_block};
 use bytes::Bytes;
 
@@ -61,12 +61,6 @@ impl FileReader {
         Self { range, file_bytes: None, pieces: Pieces::starting_with(root) }
     }
 
-    /// Bytes of the whole file; known once its root is supplied.
-    #[must_use]
-    pub const fn file_bytes(&self) -> Option<u64> {
-        self.file_bytes
-    }
-
     fn open(&mut self, part: PartToCome, bytes: &Bytes) -> Result<Vec<Piece<Bytes, PartToCome>>, ReadError> {
         let node = match Item::read(&part.cid, bytes).map_err(|cause| ReadError::item(&part.cid, cause))? {
             Item::File(node) => node,
@@ -82,6 +76,12 @@ impl FileReader {
             self.file_bytes = Some(node.file_bytes);
         }
         self.pieces_of(&node, part)
+    }
+
+    /// Bytes of the whole file; known once its root is supplied.
+    #[must_use]
+    pub const fn file_bytes(&self) -> Option<u64> {
+        self.file_bytes
     }
 
     /// What of a node lies in the range, in order.
@@ -118,27 +118,4 @@ impl FileReader {
     }
 }
 
-impl Reader for FileReader {
-    type Out = Bytes;
-
-    fn step(&mut self) -> Result<Step<Bytes>, ReadError> {
-        loop {
-            let step = self.pieces.step();
-            let Step::Need(cid) = &step else { return Ok(step) };
-            let Some(bytes) = inline_block(cid) else { return Ok(step) };
-            self.supply(cid, bytes)?;
-        }
-    }
-
-    fn supply(&mut self, cid: &Cid, bytes: Bytes) -> Result<(), ReadError> {
-        let Some(at) = self.pieces.find(cid) else { return Ok(()) };
-        let Piece::Wanted(part) = self.pieces.0[at] else { return Ok(()) };
-        let pieces = self.open(part, &bytes)?;
-        self.pieces.replace(at, pieces);
-        Ok(())
-    }
-
-    fn wanted(&self, limit: usize) -> Vec<Cid> {
-        self.pieces.wanted(limit)
-    }
-}
+reads_pieces!(FileReader => Bytes);

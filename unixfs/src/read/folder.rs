@@ -1,9 +1,9 @@
 //! The entries of a folder, flat or split, in the order of its blocks.
 
-use super::{Piece, Pieces, ReadError, Reader, Step, Wanted};
+use super::{Piece, Pieces, ReadError, Wanted};
 use crate::dir::Entry;
 use crate::hamt::levels;
-use crate::{Cid, CidSet, Fanout, Item, Shard, inline_block};
+use crate::{Cid, CidSet, Fanout, Item, Shard};
 use bytes::Bytes;
 
 /// Lists a folder: by name when it is flat, by the hashes of the names when it is split.
@@ -59,27 +59,4 @@ impl DirReader {
     }
 }
 
-impl Reader for DirReader {
-    type Out = Entry;
-
-    fn step(&mut self) -> Result<Step<Entry>, ReadError> {
-        loop {
-            let step = self.pieces.step();
-            let Step::Need(cid) = &step else { return Ok(step) };
-            let Some(bytes) = inline_block(cid) else { return Ok(step) };
-            self.supply(cid, bytes)?;
-        }
-    }
-
-    fn supply(&mut self, cid: &Cid, bytes: Bytes) -> Result<(), ReadError> {
-        let Some(at) = self.pieces.find(cid) else { return Ok(()) };
-        let Piece::Wanted(place) = self.pieces.0[at] else { return Ok(()) };
-        let pieces = self.open(place, &bytes)?;
-        self.pieces.replace(at, pieces);
-        Ok(())
-    }
-
-    fn wanted(&self, limit: usize) -> Vec<Cid> {
-        self.pieces.wanted(limit)
-    }
-}
+reads_pieces!(DirReader => Entry);

@@ -21,6 +21,36 @@
 //! # Ok::<(), ReadError>(())
 //! ```
 
+/// Makes a [`Reader`] of what has `pieces` and can `open` a block: all else is the same for every one.
+macro_rules! reads_pieces {
+    ($reader:ty => $out:ty) => {
+        impl $crate::Reader for $reader {
+            type Out = $out;
+
+            fn step(&mut self) -> Result<$crate::Step<$out>, $crate::ReadError> {
+                loop {
+                    let step = self.pieces.step();
+                    let $crate::Step::Need(cid) = &step else { return Ok(step) };
+                    let Some(bytes) = $crate::inline_block(cid) else { return Ok(step) };
+                    self.supply(cid, bytes)?;
+                }
+            }
+
+            fn supply(&mut self, cid: &$crate::Cid, bytes: bytes::Bytes) -> Result<(), $crate::ReadError> {
+                let Some(at) = self.pieces.find(cid) else { return Ok(()) };
+                let $crate::read::Piece::Wanted(place) = self.pieces.0[at] else { return Ok(()) };
+                let pieces = self.open(place, &bytes)?;
+                self.pieces.replace(at, pieces);
+                Ok(())
+            }
+
+            fn wanted(&self, limit: usize) -> Vec<$crate::Cid> {
+                self.pieces.wanted(limit)
+            }
+        }
+    };
+}
+
 mod dag;
 mod file;
 mod folder;
