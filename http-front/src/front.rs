@@ -16,8 +16,11 @@ use crate::{
     cache::Cache,
     connection::link::Link,
     crowd::{self, Crowd, Wish},
+    events::hub::Hub,
     health::tree::Tree,
+    ipfs,
     measures::Measures,
+    openapi,
     origin::{self, Origin, Origins},
     problem::Problem,
     request::body::BodyLimits,
@@ -37,6 +40,8 @@ pub(crate) struct Front<S: Sides> {
     pub(crate) blocks: S::Blocks,
     /// By which everything kept is seen to be old.
     pub(crate) board: BoardReader,
+    /// Those who are told as it happens.
+    pub(crate) events: Hub<S::Reads>,
     pub(crate) tree: Tree,
     pub(crate) measures: Measures,
     pub(crate) cache: Cache,
@@ -45,6 +50,8 @@ pub(crate) struct Front<S: Sides> {
     pub(crate) origins: Origins,
     /// Who may ask how much.
     pub(crate) crowd: Crowd,
+    /// How many blocks and archives are sent at a time.
+    pub(crate) turns: ipfs::Turns,
 }
 
 /// What is allowed of a request.
@@ -70,7 +77,7 @@ impl<S: Sides> Front<S> {
     /// Answers a request that came over `link`.
     pub(crate) async fn visit(self: Arc<Self>, link: Arc<Link>, request: Request<Incoming>) -> Answer {
         let began = Instant::now();
-        let _serving = link.serving();
+        let serving = link.serving();
         let (parts, body) = request.into_parts();
         let origin = self.origins.of(link.peer().ip(), &parts.headers);
         let clear = origin::check_host(parts.version, &parts.uri, &parts.headers);
@@ -89,13 +96,20 @@ impl<S: Sides> Front<S> {
             answer::vary_by_form(answer.headers_mut());
         }
         self.record(&visit, name, &answer, began.elapsed());
-        answer
+        answer.map(|body| body.served_with(serving))
     }
 
-    async fn dispatch(&self, route: Result<Route, Problem>, visit: &Visit, body: Incoming, link: &Link) -> Answered {
+    async fn dispatch(
+        self: &Arc<Self>,
+        route: Result<Route, Problem>,
+        visit: &Visit,
+        body: Incoming,
+        link: &Link,
+    ) -> Answered {
         let place = self.admit(&route, visit)?;
         if visit.method == Method::OPTIONS {
-            return Ok(answer::preflight(&visit.headers));
+            let allow = route.as_ref().map_or(answer::METHODS, Route::allow);
+            return Ok(answer::preflight(&visit.headers, allow));
         }
         let route = route?;
         route.check_method(&visit.method)?;
@@ -116,14 +130,16 @@ impl<S: Sides> Front<S> {
         })
     }
 
-    async fn answer(&self, route: Route, visit: &Visit, body: Incoming, link: &Link) -> Answered {
+    async fn answer(self: &Arc<Self>, route: Route, visit: &Visit, body: Incoming, link: &Link) -> Answered {
         match route {
             Route::Topic(topic) if visit.method == Method::POST => self.post(topic, visit, body, link).await,
             Route::Topic(topic) => self.thread(topic, visit).await,
             Route::Comment(topic, id) => self.comment(topic, id, visit).await,
             Route::Root => self.root(visit).await,
+            Route::Ipfs => self.ipfs(visit).await,
             Route::ThreadPage(topic) => self.thread_page(topic, visit).await,
             Route::Feed(topic) => self.feed(topic, visit).await,
+            Route::Events(topic) => self.events(topic, visit).await,
             Route::Site(place) => place.answer(&visit.headers).await,
             Route::Frame => Place::frame().answer(&visit.headers).await,
             Route::FrameScript => Place::script().answer(&visit.headers).await,
@@ -133,6 +149,7 @@ impl<S: Sides> Front<S> {
             Route::Ready => self.ready(),
             Route::Metrics => Ok(self.metrics().await),
             Route::Version => Ok(self.version()),
+            Route::OpenApi => openapi::answer(&visit.headers).await,
         }
     }
 

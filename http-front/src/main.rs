@@ -11,10 +11,13 @@ mod connection;
 mod counts;
 mod crowd;
 mod etag;
+mod events;
 mod front;
 mod health;
 mod html;
+mod ipfs;
 mod measures;
+mod openapi;
 mod origin;
 mod page;
 mod problem;
@@ -31,18 +34,17 @@ mod tests;
 use std::{process::ExitCode, sync::Arc};
 
 use daemon::Boot;
-use proto::{Blocks, Posts, Threads, supervision::STATUS_SOCKET, wiring::HttpFront};
+use proto::{Arrived, Blocks, Posts, Threads, supervision::STATUS_SOCKET, wiring::HttpFront};
 
 use crate::{
-    cache::Cache,
-    connection::door::Door, crowd::Crowd, front::Front, health::tree::Tree, measures::Measures, origin::Origins,
-    sides::Bus,
+    cache::Cache, connection::door::Door, crowd::Crowd, events::hub::Hub, front::Front, health::tree::Tree,
+    measures::Measures, origin::Origins, sides::Bus,
 };
 
 fn main() -> ExitCode {
     daemon::main(|boot: Boot<HttpFront>| {
         let (threads, posts, blocks) = (boot.asks::<Threads>(), boot.asks::<Posts>(), boot.asks::<Blocks>());
-        let board = boot.board_reader();
+        let (board, watched, arrived) = (boot.board_reader(), boot.board_reader(), boot.hears::<Arrived>());
         let status = boot.reads(boot.places().runtime_dir.join(STATUS_SOCKET));
         let listens = boot.listens("http", boot.config().listen);
         boot.confine(|running, config| async move {
@@ -51,8 +53,11 @@ fn main() -> ExitCode {
             running.register(|registry| measures.register(registry));
             running.register(|registry| cache.register(registry));
             let (own, own_name) = (running.clone(), format!("http-front.{}", running.instance()));
+            let reads = running.asker(threads)?;
+            let events = Hub::start(&running, reads.clone(), watched, arrived)?;
             let front = Arc::new(Front::<Bus> {
-                reads: running.asker(threads)?,
+                reads,
+                events,
                 writes: running.asker(posts)?,
                 blocks: running.asker(blocks)?,
                 board: running.board_reader(board)?,
@@ -62,6 +67,7 @@ fn main() -> ExitCode {
                 limits: settings::limits(&config, running.all()),
                 origins: Origins::new(&config),
                 crowd: Crowd::new(&config),
+                turns: ipfs::Turns::default(),
             });
             let (listener, manners) = (running.listener(&listens)?, settings::manners(&config, running.all()));
             running.ready();

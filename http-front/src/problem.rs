@@ -8,7 +8,7 @@ use hyper::{
     Method, Response, StatusCode,
     header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
 };
-use proto::{RequestId, posts::PostError, threads::ReadError};
+use proto::{RequestId, blocks::BlockError, posts::PostError, threads::ReadError};
 use serde::Serialize;
 
 use crate::{
@@ -98,9 +98,23 @@ impl Problem {
         Self::new(StatusCode::NOT_ACCEPTABLE, "no-coding", "Not acceptable", detail)
     }
 
+    /// What was asked of the gateway cannot be had.
+    pub(crate) fn of_gateway(refusal: &gateway::Refusal) -> Self {
+        let status = refusal.status();
+        let title = status.canonical_reason().unwrap_or("Refused");
+        Self::new(status, "gateway", title, refusal.to_string())
+    }
+
+    /// As many archives as may be are on their way.
+    pub(crate) fn too_many_archives() -> Self {
+        let detail = "too many archives are being sent; ask again in a second";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Try again", detail).then(Then::AskAgain)
+    }
+
     /// A list of topics that cannot be read.
     pub(crate) fn bad_topics(found: &str) -> Self {
-        let expected = "POST a JSON array of at most 1000 topics, or GET `?topics=` with at most 100 and commas between";
+        let expected =
+            "POST a JSON array of at most 1000 topics, or GET `?topics=` with at most 100 and commas between";
         let detail = format!("{found}; expected topics of 40 lower-case hex digits: {expected}");
         Self::new(StatusCode::BAD_REQUEST, "bad-topics", "Bad list of topics", detail)
     }
@@ -109,7 +123,9 @@ impl Problem {
     pub(crate) fn bad_topic(index: usize, typed: &str) -> Self {
         let lower = typed.to_ascii_lowercase();
         match lower.parse::<proto::Topic>() {
-            Ok(_) => Self::bad_topics(&format!("topic {index}, `{typed}`, has upper-case digits and is `{lower}` here")),
+            Ok(_) => {
+                Self::bad_topics(&format!("topic {index}, `{typed}`, has upper-case digits and is `{lower}` here"))
+            }
             Err(_) => Self::bad_topics(&format!("topic {index}, `{}`, is none", shown(typed))),
         }
     }
@@ -184,6 +200,23 @@ impl Problem {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many", "Too many requests", detail).then(Then::AskIn(wait_s))
     }
 
+    /// No place of a stream of events.
+    pub(crate) fn bad_place(typed: &str) -> Self {
+        let detail = format!(
+            "`{}` is no place in the events of a topic; expected `<epoch>-<seq>`: the id of an event, or the `epoch` and \
+             `last_seq` of a page",
+            shown(typed)
+        );
+        Self::new(StatusCode::BAD_REQUEST, "bad-place", "Bad place", detail)
+    }
+
+    /// Nobody more can be told of events as they happen.
+    pub(crate) fn too_many_readers() -> Self {
+        let detail =
+            "as many readers of live events as there may be; ask again in a second, or GET the page now and then";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "too-many-readers", "Too many readers", detail).then(Then::AskAgain)
+    }
+
     /// The tree cannot do its main job.
     pub(crate) fn not_ready(missing: &[&str]) -> Self {
         let missing = missing.join(", ");
@@ -213,7 +246,7 @@ impl Problem {
         self.status
     }
 
-    #[cfg(test)]
+    /// What was wrong, in a sentence.
     pub(crate) fn detail(&self) -> &str {
         &self.detail
     }
@@ -257,6 +290,19 @@ impl From<ReadError> for Problem {
             ReadError::Store(_) => (StatusCode::INTERNAL_SERVER_ERROR, "store-failed", "The store failed"),
         };
         Self::new(status, slug, title, error.to_string())
+    }
+}
+
+impl From<BlockError> for Problem {
+    fn from(error: BlockError) -> Self {
+        let (status, slug, title, then) = match &error {
+            BlockError::NotFound => (StatusCode::NOT_FOUND, "unknown-block", "Unknown block", Then::Nothing),
+            BlockError::DaemonDown(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "ipfs-down", "The IPFS daemon is down", Then::AskAgain)
+            }
+            BlockError::Refused(_) => (StatusCode::BAD_GATEWAY, "ipfs-refused", "The IPFS daemon refused", Then::Nothing),
+        };
+        Self::new(status, slug, title, error.to_string()).then(then)
     }
 }
 

@@ -28,10 +28,16 @@ pub(crate) enum Route {
     Metrics,
     /// Which build this is.
     Version,
+    /// All of this, for programs.
+    OpenApi,
+    /// A block, or an archive of blocks.
+    Ipfs,
     /// A page's comments for people without JavaScript.
     ThreadPage(Topic),
     /// A page's newest comments for readers of news.
     Feed(Topic),
+    /// What happens on a page, as it happens.
+    Events(Topic),
     /// A file of the site.
     Site(Place),
     /// The site in a frame.
@@ -51,8 +57,11 @@ pub(crate) const SURFACE: &[(&str, &str)] = &[
     ("/health/ready", "whether comments can be read and written"),
     ("/metrics", "OpenMetrics"),
     ("/version", "which build this is"),
+    ("/openapi.json", "all of this, for programs"),
+    ("/ipfs/<cid>", "a block or an archive of blocks, which you can check: trustless gateway of IPFS"),
     ("/t/<topic>", "the comments of a page as HTML"),
     ("/<topic>/feed", "the newest comments of a page, Atom"),
+    ("/<topic>/events", "what happens on a page, as it happens: server-sent events"),
     ("/site/<name>", "a file of the site"),
     ("/embed", "the site in a frame, for the pages of others"),
     ("/embed.js", "the script that puts the frame there"),
@@ -60,6 +69,8 @@ pub(crate) const SURFACE: &[(&str, &str)] = &[
 
 /// What the files of the site are below.
 const SITE: &str = "/site/";
+/// What all content of IPFS is below.
+const IPFS: &str = "/ipfs/";
 /// What the threads are below that people read without JavaScript.
 const THREAD_PAGES: &str = "/t/";
 
@@ -78,8 +89,10 @@ impl Route {
             "/health/ready" => Ok(Self::Ready),
             "/metrics" => Ok(Self::Metrics),
             "/version" => Ok(Self::Version),
+            "/openapi.json" => Ok(Self::OpenApi),
             "/embed" => Ok(Self::Frame),
             "/embed.js" => Ok(Self::FrameScript),
+            _ if path.starts_with(IPFS) => Ok(Self::Ipfs),
             _ if path.starts_with(SITE) => Self::below_the_site(path),
             _ if path.starts_with(THREAD_PAGES) => Self::below_thread_pages(path),
             _ => Self::below_a_topic(path),
@@ -101,8 +114,10 @@ impl Route {
         let (topic_text, id_text) = rest.split_once('/').map_or((rest, None), |(topic, id)| (topic, Some(id)));
         let topic = topic_text.parse().map_err(|_| stray(path, topic_text, "topic"))?;
         let Some(id_text) = id_text else { return Ok(Self::Topic(topic)) };
-        if id_text == "feed" {
-            return Ok(Self::Feed(topic));
+        match id_text {
+            "feed" => return Ok(Self::Feed(topic)),
+            "events" => return Ok(Self::Events(topic)),
+            _ => {}
         }
         let id = id_text.parse().map_err(|_| stray(path, id_text, "comment id"))?;
         Ok(Self::Comment(topic, id))
@@ -120,8 +135,11 @@ impl Route {
             Self::Ready => "health_ready",
             Self::Metrics => "metrics",
             Self::Version => "version",
+            Self::OpenApi => "openapi",
+            Self::Ipfs => "ipfs",
             Self::ThreadPage(_) => "thread_page",
             Self::Feed(_) => "feed",
+            Self::Events(_) => "events",
             Self::Site(_) => "site",
             Self::Frame => "embed",
             Self::FrameScript => "embed_js",
@@ -148,8 +166,11 @@ impl Route {
             Self::Ready => "/health/ready",
             Self::Metrics => "/metrics",
             Self::Version => "/version",
+            Self::OpenApi => "/openapi.json",
+            Self::Ipfs => "/ipfs/<cid>",
             Self::ThreadPage(_) => "/t/<topic>",
             Self::Feed(_) => "/<topic>/feed",
+            Self::Events(_) => "/<topic>/events",
             Self::Site(_) => "/site/<name>",
             Self::Frame => "/embed",
             Self::FrameScript => "/embed.js",

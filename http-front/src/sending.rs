@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
-use crate::crowd::Place;
+use crate::{connection::link::Serving, crowd::Place};
 
 /// The body of an answer.
 pub(crate) enum Body {
@@ -19,6 +19,8 @@ pub(crate) enum Body {
     Streamed(Pin<Box<dyn HttpBody<Data = Bytes, Error = Cut> + Send>>),
     /// Sent to somebody who is counted until he has all of it.
     Counted { body: Box<Self>, _place: Place },
+    /// Still being made, so that nobody takes the client for idle.
+    Served { body: Box<Self>, _serving: Serving },
 }
 
 /// Why a stream ended before its end: its connection is cut, so that the client knows.
@@ -46,6 +48,19 @@ impl Body {
     pub(crate) fn holding(self, place: Place) -> Self {
         if place.is_counted() { Self::Counted { body: Box::new(self), _place: place } } else { self }
     }
+
+    /// The same, and its request is served until all of it is made.
+    pub(crate) fn served_with(self, serving: Serving) -> Self {
+        if self.is_streamed() { Self::Served { body: Box::new(self), _serving: serving } } else { self }
+    }
+
+    fn is_streamed(&self) -> bool {
+        match self {
+            Self::Whole(_) => false,
+            Self::Streamed(_) => true,
+            Self::Counted { body, .. } | Self::Served { body, .. } => body.is_streamed(),
+        }
+    }
 }
 
 impl HttpBody for Body {
@@ -56,7 +71,7 @@ impl HttpBody for Body {
         match self.get_mut() {
             Self::Whole(whole) => Pin::new(whole).poll_frame(cx).map_err(|never| match never {}),
             Self::Streamed(source) => source.as_mut().poll_frame(cx),
-            Self::Counted { body, .. } => Pin::new(&mut **body).poll_frame(cx),
+            Self::Counted { body, .. } | Self::Served { body, .. } => Pin::new(&mut **body).poll_frame(cx),
         }
     }
 
@@ -64,7 +79,7 @@ impl HttpBody for Body {
         match self {
             Self::Whole(whole) => whole.is_end_stream(),
             Self::Streamed(source) => source.is_end_stream(),
-            Self::Counted { body, .. } => body.is_end_stream(),
+            Self::Counted { body, .. } | Self::Served { body, .. } => body.is_end_stream(),
         }
     }
 
@@ -72,7 +87,7 @@ impl HttpBody for Body {
         match self {
             Self::Whole(whole) => whole.size_hint(),
             Self::Streamed(source) => source.size_hint(),
-            Self::Counted { body, .. } => body.size_hint(),
+            Self::Counted { body, .. } | Self::Served { body, .. } => body.size_hint(),
         }
     }
 }

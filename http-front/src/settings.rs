@@ -6,6 +6,7 @@ use proto::config::{HttpFront, Rookery};
 
 use crate::{
     connection::{door::Manners, patience::Waits},
+    events,
     front::Limits,
     request::body::BodyLimits,
 };
@@ -20,6 +21,12 @@ pub(crate) fn limits(config: &HttpFront, all: &Rookery) -> Limits {
         wait: Duration::from_millis(config.body_wait_ms),
     };
     Limits { body, answer_wait: Duration::from_millis(config.answer_wait_ms) }
+}
+
+/// How live events are to be.
+pub(crate) fn events(config: &HttpFront) -> events::hub::Limits {
+    let answer_wait = Duration::from_millis(config.answer_wait_ms);
+    events::hub::Limits { readers: config.event_readers, answer_wait }
 }
 
 /// What is allowed of a connection.

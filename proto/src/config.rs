@@ -235,6 +235,8 @@ section! {
         connections: u32 = 16_384,
         /// How long an answer of a worker is waited for.
         answer_wait_ms: u64 = 10_000,
+        /// The most readers of live events at a time.
+        event_readers: u32 = 16_384,
         /// The memory of kept answers; 0 keeps none.
         cache_mib: u32 = 64,
         /// Reverse proxies whose `X-Forwarded-*` are believed.

@@ -18,7 +18,7 @@ pub(crate) enum Stage {
     Idle,
     /// Part of a header has come.
     Header,
-    /// The front has the request.
+    /// The front has the request, or makes an answer while it is sent.
     Serving,
     /// The front has answered; the answer is not yet all sent.
     Answering,
@@ -56,9 +56,9 @@ impl Link {
     }
 
     /// Marks the request as being served until the guard is dropped.
-    pub(crate) fn serving(&self) -> Serving<'_> {
+    pub(crate) fn serving(self: &Arc<Self>) -> Serving {
         self.enter(Stage::Serving);
-        Serving(self)
+        Serving(Arc::clone(self))
     }
 
     /// Whether the client may be sending what will not be read: then the connection must not be cut off at once, or the
@@ -73,11 +73,12 @@ impl Link {
     }
 }
 
-/// A request that the front has.
+/// A request that the front has: until it is answered, or until the last piece of a streamed answer is made. As long as
+/// that, the client waits for us.
 #[derive(Debug)]
-pub(crate) struct Serving<'a>(&'a Link);
+pub(crate) struct Serving(Arc<Link>);
 
-impl Drop for Serving<'_> {
+impl Drop for Serving {
     fn drop(&mut self) {
         self.0.enter(Stage::Answering);
     }

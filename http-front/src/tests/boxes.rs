@@ -13,13 +13,15 @@ use bytes::Bytes;
 use daemon::bus::AskError;
 use proto::{
     Answer, AnsweredBy, AnyId, Asked, Cid, CommentId, Epoch, Interface, LegacyId, Question, RequestId, Seq, Topic,
-    blocks::{BlockBytes, BlockError, DaemonState, FindDaemon, GetBlock, GetBlocks, PinRoot, PutBlocks, SomeBlocks, UnpinRoot},
+    blocks::{
+        BlockBytes, BlockError, DaemonState, FindDaemon, GetBlock, GetBlocks, PinRoot, PutBlocks, SomeBlocks, UnpinRoot,
+    },
     interface::{decode, encode},
     posts::{Kept, PostComment, PostComments, PostError, Receipt, Receipts},
     threads::{
-        ArchivePiece, Change, Changes, CommentBlob, CountComments, Event, FindFolder, FindRoot, FolderFiles, ListTopics, News,
-        ReadArchive, ReadChanges, ReadComment, ReadError, ReadFolder, ReadNewest, ReadNews, ReadThread, ThreadChange, ThreadPage,
-        TopicList,
+        ArchivePiece, Change, Changes, CommentBlob, CountComments, Event, FindFolder, FindRoot, FolderFiles,
+        ListTopics, News, ReadArchive, ReadChanges, ReadComment, ReadError, ReadFolder, ReadNewest, ReadNews,
+        ReadThread, ThreadChange, ThreadPage, TopicList,
     },
 };
 use tokio::sync::Notify;
@@ -252,7 +254,10 @@ impl Answer<GetBlocks> for Shelf {
         let blocks = self.blocks.lock().unwrap();
         let found: Vec<_> = question.cids.iter().map(|cid| blocks.get(cid).cloned()).collect();
         let bytes = found.iter().flatten().flatten().copied().collect();
-        Ok(SomeBlocks { found: found.iter().map(|block| block.as_ref().map(|block| block.len() as u32)).collect(), bytes })
+        Ok(SomeBlocks {
+            found: found.iter().map(|block| block.as_ref().map(|block| block.len() as u32)).collect(),
+            bytes,
+        })
     }
 }
 

@@ -4,13 +4,14 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use daemon::{
     board::{BoardReader, BoardWriter},
+    bus::Heard,
     pulse::Pulse,
     stop::{self, StopSender},
 };
 use prometheus_client::registry::Registry;
-use proto::config::Rookery;
+use proto::{Arrived, config::Rookery};
 use tempfile::TempDir;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 
 use super::{
     boxes::{Reads, Shelf, Stand, Writes},
@@ -18,8 +19,15 @@ use super::{
 };
 use crate::{
     cache::Cache,
-    connection::door::Door, crowd::Crowd, front::Front, health::tree::Tree, measures::Measures, origin::Origins,
-    settings, sides::Sides,
+    connection::door::Door,
+    crowd::Crowd,
+    events::hub::{Hints, Hub},
+    front::Front,
+    health::tree::Tree,
+    measures::Measures,
+    origin::Origins,
+    settings,
+    sides::Sides,
 };
 
 /// The stand-ins, as the front sees them.
@@ -31,12 +39,23 @@ impl Sides for StandIns {
     type Blocks = Arc<Stand<Shelf>>;
 }
 
+impl Hints for mpsc::Receiver<Heard<Arrived>> {
+    async fn next(&mut self) -> Heard<Arrived> {
+        match self.recv().await {
+            Some(heard) => heard,
+            None => std::future::pending().await,
+        }
+    }
+}
+
 /// A running front.
 pub(super) struct Rig {
     pub(super) address: SocketAddr,
     pub(super) reads: Arc<Stand<Reads>>,
     pub(super) writes: Arc<Stand<Writes>>,
     pub(super) board: BoardWriter,
+    /// Where hints of the writer come in.
+    pub(super) hints: mpsc::Sender<Heard<Arrived>>,
     _runtime_dir: TempDir,
     measures: Measures,
     registry: Registry,
@@ -69,8 +88,14 @@ impl Rig {
         let cache = Cache::new(u64::from(all.http_front.cache_mib) << 20);
         let mut registry = Registry::default();
         cache.register(&mut registry);
+        let watched = BoardReader::open(runtime_dir.path()).unwrap();
+        let events = Hub::new(Arc::clone(&reads), watched, settings::events(&all.http_front));
+        let (hints, heard) = mpsc::channel(64);
+        let (sender, stop) = stop::channel();
+        tokio::spawn(events.clone().keep_awake(heard, stop.clone()));
         let front = Front::<StandIns> {
             reads: Arc::clone(&reads),
+            events,
             writes: Arc::clone(&writes),
             blocks: Stand::new(Shelf::default()),
             board: BoardReader::open(runtime_dir.path()).unwrap(),
@@ -80,10 +105,10 @@ impl Rig {
             limits: settings::limits(&all.http_front, &all),
             origins: Origins::new(&all.http_front),
             crowd: count(Crowd::new(&all.http_front)),
+            turns: crate::ipfs::Turns::default(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (sender, stop) = stop::channel();
         let manners = settings::manners(&all.http_front, &all);
         let door = Door::new(listener, Arc::new(front), manners, stop, Pulse::new(None));
         Self {
@@ -91,6 +116,7 @@ impl Rig {
             reads,
             writes,
             board,
+            hints,
             _runtime_dir: runtime_dir,
             measures,
             registry,
