@@ -30,8 +30,11 @@ pub(crate) const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-
 pub(crate) const VARY_BY_CODING: HeaderValue = HeaderValue::from_static("Accept-Encoding");
 
 /// What a script of another origin may read beside the simple headers.
-const EXPOSED: HeaderValue = HeaderValue::from_static("ETag, Location, Retry-After, Allow, X-Request-Id");
-const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, OPTIONS");
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "ETag, Location, Retry-After, Allow, X-Request-Id, Content-Range, Content-Location, X-Ipfs-Path, X-Ipfs-Roots",
+);
+/// What may be asked somewhere.
+pub(crate) const METHODS: &str = "GET, HEAD, POST, OPTIONS";
 /// A day; browsers cut it to what they like.
 const PREFLIGHT_AGE_S: HeaderValue = HeaderValue::from_static("86400");
 /// Names, commas and spaces: longer than any honest script's list.
@@ -60,12 +63,13 @@ pub(crate) fn tagged(asked: &HeaderMap, tag: HeaderValue, whole: Answer) -> Answ
 }
 
 /// What a browser asks before it lets a script of another origin ask: yes.
-pub(crate) fn preflight(asked: &HeaderMap) -> Answer {
+pub(crate) fn preflight(asked: &HeaderMap, allow: &'static str) -> Answer {
+    let allow = HeaderValue::from_static(allow);
     let mut answer = Response::new(Body::empty());
     *answer.status_mut() = StatusCode::NO_CONTENT;
     let headers = answer.headers_mut();
-    headers.insert(ALLOW, METHODS);
-    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+    headers.insert(ALLOW, allow.clone());
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, allow);
     headers.insert(ACCESS_CONTROL_MAX_AGE, PREFLIGHT_AGE_S);
     headers.insert(VARY, HeaderValue::from_static("Access-Control-Request-Headers"));
     let wished = asked.get(ACCESS_CONTROL_REQUEST_HEADERS).filter(|wished| wished.len() <= ECHO_BYTES);
@@ -108,10 +112,10 @@ mod tests {
     fn a_preflight_is_granted_what_it_wishes() {
         let wish = HeaderValue::from_static("content-type, x-own");
         let asked = HeaderMap::from_iter([(ACCESS_CONTROL_REQUEST_HEADERS, wish.clone())]);
-        let answer = preflight(&asked);
+        let answer = preflight(&asked, METHODS);
         assert_eq!(answer.status(), StatusCode::NO_CONTENT);
         assert_eq!(answer.headers()[ACCESS_CONTROL_ALLOW_HEADERS], wish);
-        assert_eq!(preflight(&HeaderMap::new()).headers()[ACCESS_CONTROL_ALLOW_HEADERS], "*");
+        assert_eq!(preflight(&HeaderMap::new(), METHODS).headers()[ACCESS_CONTROL_ALLOW_HEADERS], "*");
     }
 
     #[test]
