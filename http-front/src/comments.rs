@@ -1,5 +1,7 @@
 //! Reading and writing comments over HTTP. Asks `get-worker` and `post-worker`; keeps nothing.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use hyper::{
     StatusCode,
@@ -51,12 +53,13 @@ impl<S: Sides> Front<S> {
         self.fresh(visit, cid_line(&cid)).await
     }
 
-    /// `GET /<topic>`: the folder's CID, or the comments, as the visitor likes it.
-    pub(crate) async fn thread(&self, topic: Topic, visit: &Visit) -> Answered {
+    /// `GET /<topic>`: the folder's CID, the comments, or the folder itself, as the visitor likes it.
+    pub(crate) async fn thread(self: &Arc<Self>, topic: Topic, visit: &Visit) -> Answered {
         let page = PageQuery::parse(visit.uri.query())?;
         match accept::choose(&visit.headers) {
             Form::Text => self.folder(topic, visit).await,
             Form::Json => self.page(topic, page, visit).await,
+            Form::Car => self.topic_archive(topic, visit).await,
         }
     }
 

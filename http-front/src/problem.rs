@@ -300,7 +300,9 @@ impl From<BlockError> for Problem {
             BlockError::DaemonDown(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "ipfs-down", "The IPFS daemon is down", Then::AskAgain)
             }
-            BlockError::Refused(_) => (StatusCode::BAD_GATEWAY, "ipfs-refused", "The IPFS daemon refused", Then::Nothing),
+            BlockError::Refused(_) => {
+                (StatusCode::BAD_GATEWAY, "ipfs-refused", "The IPFS daemon refused", Then::Nothing)
+            }
         };
         Self::new(status, slug, title, error.to_string()).then(then)
     }

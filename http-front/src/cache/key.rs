@@ -26,6 +26,8 @@ enum View {
     Thread(PageQuery),
     /// Its newest comments, as Atom.
     Feed,
+    /// Its folder, as an archive.
+    Archive,
 }
 
 /// A subject in a coding.
@@ -54,6 +56,11 @@ impl Subject {
     /// The newest comments, as Atom with links that begin with `base`.
     pub(crate) fn feed(topic: Topic, base: &str) -> Self {
         Self { topic, view: View::Feed, base: Some(base.into()) }
+    }
+
+    /// The folder, as an archive.
+    pub(crate) fn archive(topic: Topic) -> Self {
+        Self { topic, view: View::Archive, base: None }
     }
 
     /// The same in a coding.

@@ -12,6 +12,8 @@ pub(crate) enum Form {
     Text,
     /// The page, as application/json.
     Json,
+    /// The folder, as application/vnd.ipld.car.
+    Car,
 }
 
 /// How much a form is liked: its quality in thousandths, then how exactly it was named, then who was named first.
@@ -43,9 +45,10 @@ pub(crate) fn prefers_html(headers: &HeaderMap) -> bool {
 fn weigh(accept: &str) -> Form {
     let ranges: Vec<Range<'_>> = accept.split(',').filter_map(Range::parse).collect();
     let (text, json) = (liking(&ranges, "text", "plain"), liking(&ranges, "application", "json"));
-    match json > text {
-        true => Form::Json,
-        false => Form::Text,
+    match (json > text, liking(&ranges, "application", "vnd.ipld.car") > json.max(text)) {
+        (_, true) => Form::Car,
+        (true, false) => Form::Json,
+        (false, false) => Form::Text,
     }
 }
 
