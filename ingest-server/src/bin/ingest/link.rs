@@ -110,21 +110,20 @@ impl Link {
         self.read_within(into, self.idle_wait)
     }
 
-    /// What the server has to say although it was not asked yet: it has refused the file.
+    /// Looks whether the server still listens, without waiting.
     ///
     /// # Errors
     ///
-    /// When it has, with its words.
-    pub fn check_silent(&mut self) -> Result<(), Refusal> {
-        if self.stream.set_nonblocking(true).is_err() {
-            return Ok(());
-        }
-        let spoke = matches!(self.stream.peek(&mut [0]), Ok(1..));
-        self.stream.set_nonblocking(false).map_err(|cause| self.broken(cause))?;
-        if spoke {
-            Err(self.last_words().unwrap_or_else(|| self.broken(ErrorKind::ConnectionReset.into())))
-        } else {
-            Ok(())
+    /// When it has spoken although it was not asked yet: it refused the file, and this is why. When it has gone.
+    pub fn check(&mut self) -> Result<(), Refusal> {
+        let seen = self.stream.set_nonblocking(true).and_then(|()| {
+            let seen = self.stream.peek(&mut [0]);
+            self.stream.set_nonblocking(false).and(seen)
+        });
+        match seen {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
+            Err(cause) => Err(self.broken(cause)),
+            Ok(_) => Err(self.last_words().unwrap_or_else(|| self.broken(ErrorKind::UnexpectedEof.into()))),
         }
     }
 
@@ -150,6 +149,8 @@ impl Link {
     pub fn settle(&mut self, gap: Duration) -> Result<(), Refusal> {
         let mut last = (u64::MAX, Instant::now());
         loop {
+            // What a server that has gone did not take stays unsent for ever.
+            self.check()?;
             let unsent = unsent_bytes(&self.stream).map_err(|cause| self.broken(cause))?;
             if unsent == 0 {
                 thread::sleep(gap.min(self.patience(gap)?));

@@ -134,7 +134,7 @@ impl Upload<'_> {
             hashing.push(piece.clone());
             // One piece is kept back: what ends the file may have to leave together with it.
             self.send_piece(&std::mem::replace(&mut last, piece))?;
-            self.link.check_silent()?;
+            self.link.check()?;
         }
         self.send_end(&last, marker, bytes)?;
         Ok(bytes)
