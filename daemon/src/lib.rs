@@ -10,6 +10,7 @@ pub mod bus;
 pub mod config;
 pub mod confine;
 pub mod context;
+pub mod crowd;
 pub mod failure;
 mod inherited;
 mod listen;

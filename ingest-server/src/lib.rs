@@ -1,3 +1,14 @@
 //! The parts of `ingest-server`, for its program, its client and its tests.
 
+pub mod blocks;
+pub mod door;
+pub mod download;
+pub mod intake;
+pub mod journal;
+pub mod measures;
+pub mod memory;
+pub mod patience;
+pub mod quota;
+pub mod settings;
+pub mod upload;
 pub mod wire;

@@ -1,0 +1,50 @@
+//! `ingest-server`: takes files over plain TCP and answers with their CIDs; gives files out the same way.
+//!
+//! Asked by clients of the original ARTC servers and by `ingest`, over TCP. Asks `ipfs-shim`. Keeps
+//! `<data_dir>/ingest-server/uploads.jsonl`, the journal of uploads, and no byte of a file.
+
+use std::process::ExitCode;
+
+use daemon::{Boot, OrFail as _};
+use ingest_server::{
+    blocks::Ipfs,
+    door::Door,
+    download::Downloads,
+    journal::{self, Journal},
+    measures::Measures,
+    quota::Quota,
+    settings::{self, Settings},
+    upload::Uploads,
+};
+use proto::{Blocks, uploads::JOURNAL, wiring::IngestServer};
+
+fn main() -> ExitCode {
+    daemon::main(|boot: Boot<IngestServer>| {
+        let blocks = boot.asks::<Blocks>();
+        let path = boot.writes(boot.places().data_dir.join(JOURNAL));
+        let upload = boot.listens("upload", boot.config().upload_listen);
+        let download = boot.listens("download", boot.config().download_listen);
+        boot.confine(|running, config| async move {
+            let measures = Measures::default();
+            running.register(|registry| measures.register(registry));
+            let path = running.path(&path);
+            let cannot = format!("cannot write the journal of uploads, {}", path.display());
+            let journal = Journal::open(&path).or_fail(cannot)?;
+            let past = journal::read(&path).or_fail("cannot read the journal of uploads")?;
+            let quota = Quota::new(settings::mib(config.quota_mib), past);
+            let settings = Settings::new(&config, running.all(), running.stop());
+            let ipfs = Ipfs::new(running.asker(blocks)?, settings.ipfs_wait);
+            let door = Door {
+                upload: running.listener(&upload)?,
+                download: running.listener(&download)?,
+                downloads: Downloads::new(ipfs.clone(), &settings, measures.clone()).into(),
+                uploads: Uploads::new(ipfs, journal, quota, settings, measures.clone()).into(),
+                manners: settings::manners(&config, running.all()),
+                measures,
+            };
+            running.ready();
+            door.keep_open(running.stop(), running.pulse()).await;
+            Ok(())
+        })
+    })
+}

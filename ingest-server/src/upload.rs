@@ -1,0 +1,247 @@
+//! An upload: the token, the bytes, the marker, the answer.
+//!
+//! Asked by a client over TCP. Asks the IPFS daemon to keep what comes, and the journal to remember it. In this order:
+//! all blocks are with the daemon, the root is pinned, the journal has its line on disk, and then the CID is told.
+//! A client that ends earlier leaves blocks that nothing keeps, and nothing else.
+
+use std::{
+    io,
+    net::SocketAddr,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use proto::{Cid, uploads};
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::TcpStream,
+    time::{Instant, timeout},
+};
+
+use crate::{
+    blocks::{Blocks, Failed, Ipfs},
+    intake::Intake,
+    journal::{Journal, NotWritten},
+    measures::{Measures, Way},
+    memory::Memory,
+    patience::{Over, part, take_ready},
+    quota::{Quota, Share, UsedUp},
+    settings::Settings,
+    wire::{Answer, Finder, Token},
+};
+
+/// The most that all uploads together hold.
+const UPLOADS_BYTES: usize = 24 * 1024 * 1024;
+/// Whoever is silent for so long gives his room to others, if they wait for it.
+const REST: Duration = Duration::from_millis(500);
+
+/// What all uploads share.
+#[derive(Debug)]
+pub struct Uploads<B> {
+    /// Where blocks go.
+    pub ipfs: Ipfs<B>,
+    /// What is remembered.
+    pub journal: Journal,
+    /// How much all files may have.
+    pub quota: Quota,
+    /// What is counted.
+    pub measures: Measures,
+    /// What they go by.
+    pub settings: Settings,
+    /// How much is held at a time.
+    pub memory: Memory,
+}
+
+/// Why an upload ended without a CID, as its client is told.
+#[derive(Debug, thiserror::Error)]
+pub enum Lost {
+    /// The client ended it.
+    #[error("the connection ended before the end marker; nothing was kept, send the file again")]
+    HungUp,
+    /// The client fell silent.
+    #[error("nothing came for {0:?}; nothing was kept, send the file again")]
+    Silent(Duration),
+    /// The file took too long.
+    #[error("the file took longer than {0:?}; nothing was kept")]
+    TooLong(Duration),
+    /// The file is too large.
+    #[error("the file has more than {0} bytes, the most that this server takes; nothing was kept")]
+    TooLarge(u64),
+    /// The box ends.
+    #[error("the server is being restarted; nothing was kept, send the file again")]
+    Stopping,
+    /// The quota.
+    #[error("{0}; nothing was kept")]
+    Quota(#[from] UsedUp),
+    /// A part of the file was collected as garbage before all of it was there.
+    #[error("the IPFS daemon has lost a part of the file while it came in; send the file again")]
+    Collected,
+    /// The IPFS daemon.
+    #[error("{0}")]
+    Ipfs(Failed),
+    /// The journal.
+    #[error("{0}; the file may have been kept, send it again")]
+    Journal(#[from] NotWritten),
+}
+
+impl From<Failed> for Lost {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Missing(_) => Self::Collected,
+            other => Self::Ipfs(other),
+        }
+    }
+}
+
+impl Lost {
+    /// One word for metrics.
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::HungUp => "hung_up",
+            Self::Silent(_) => "silent",
+            Self::TooLong(_) => "too_long",
+            Self::TooLarge(_) => "too_large",
+            Self::Stopping => "stopping",
+            Self::Quota(_) => "quota",
+            Self::Collected => "collected",
+            Self::Ipfs(_) => "ipfs",
+            Self::Journal(_) => "journal",
+        }
+    }
+}
+
+/// A file that was kept.
+struct Kept {
+    cid: Cid,
+    bytes: u64,
+}
+
+/// A file whose marker has come.
+struct Whole<B> {
+    intake: Intake<B>,
+    share: Share,
+    after_bytes: u64,
+}
+
+impl<B: Blocks> Uploads<B> {
+    /// Uploads that go by `settings`.
+    pub fn new(ipfs: Ipfs<B>, journal: Journal, quota: Quota, settings: Settings, measures: Measures) -> Self {
+        let memory = Memory::new(UPLOADS_BYTES, settings.options.chunk_bytes.get());
+        Self { ipfs, journal, quota, measures, settings, memory }
+    }
+
+    /// Attends to one client, from the greeting to the last byte.
+    pub async fn attend(&self, mut stream: TcpStream, peer: SocketAddr, token: Token) {
+        let _open = self.measures.open(Way::Upload);
+        let began = Instant::now();
+        let (outcome, after_bytes) = self.upload(&mut stream, peer, &token, began).await;
+        let took = began.elapsed();
+        let answer = match outcome {
+            Ok(Kept { cid, bytes }) => {
+                tracing::info!(%peer, bytes, %cid, took_ms = took.as_millis(), "file kept");
+                self.measures.ended(Way::Upload, "kept", took);
+                Answer::Kept(cid)
+            }
+            Err(lost) => {
+                tracing::info!(%peer, why = %lost, took_ms = took.as_millis(), "upload ended without a file");
+                self.measures.ended(Way::Upload, lost.outcome(), took);
+                Answer::Refused(lost.to_string())
+            }
+        };
+        let more = part(stream, answer.line().as_bytes()).await;
+        if let Answer::Kept(_) = answer {
+            self.measures.came_after(after_bytes + more);
+        }
+    }
+
+    async fn upload(
+        &self,
+        stream: &mut TcpStream,
+        peer: SocketAddr,
+        token: &Token,
+        began: Instant,
+    ) -> (Result<Kept, Lost>, u64) {
+        let received = self.settings.patience.bound(self.receive(stream, token)).await.unwrap_or_else(|over| {
+            Err(match over {
+                Over::Total => Lost::TooLong(self.settings.patience.total),
+                Over::Stopping => Lost::Stopping,
+            })
+        });
+        match received {
+            Ok(whole) => {
+                let after_bytes = whole.after_bytes;
+                (self.keep(whole, peer, began).await, after_bytes)
+            }
+            Err(lost) => (Err(lost), 0),
+        }
+    }
+
+    async fn receive(&self, stream: &mut TcpStream, token: &Token) -> Result<Whole<B>, Lost> {
+        // One write is one segment; clients take the token for whatever their first read gives.
+        stream.write_all(token.as_str().as_bytes()).await.map_err(|_| Lost::HungUp)?;
+        let mut finder = Finder::new(token);
+        let mut intake = Intake::new(self.ipfs.clone(), self.memory.clone(), self.settings.options);
+        let mut share = self.quota.share();
+        loop {
+            self.wait_for_bytes(stream, &mut intake).await?;
+            intake.make_room().await?;
+            let Some(piece) = take_ready(stream, intake.wanted_bytes()).map_err(|_| Lost::HungUp)? else { continue };
+            let fed = finder.feed(&piece);
+            for bytes in [fed.freed, fed.file] {
+                self.take(bytes, &mut intake, &mut share).await?;
+            }
+            if let Some(after) = fed.after {
+                return Ok(Whole { intake, share, after_bytes: after.len() as u64 });
+            }
+        }
+    }
+
+    async fn wait_for_bytes(&self, stream: &TcpStream, intake: &mut Intake<B>) -> Result<(), Lost> {
+        let since = Instant::now();
+        loop {
+            let left = self.settings.patience.idle.saturating_sub(since.elapsed());
+            match timeout(left.min(REST), stream.readable()).await {
+                Ok(ready) => return ready.map_err(|_: io::Error| Lost::HungUp),
+                Err(_) if since.elapsed() >= self.settings.patience.idle => {
+                    return Err(Lost::Silent(self.settings.patience.idle));
+                }
+                Err(_) if self.memory.is_short() && intake.holds_room() => {
+                    intake.park().await?;
+                    self.measures.parked();
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    async fn take(&self, bytes: Bytes, intake: &mut Intake<B>, share: &mut Share) -> Result<(), Lost> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if intake.file_bytes() + bytes.len() as u64 > self.settings.file_bytes_max {
+            return Err(Lost::TooLarge(self.settings.file_bytes_max));
+        }
+        share.grow(bytes.len() as u64)?;
+        self.measures.moved(Way::Upload, bytes.len() as u64);
+        Ok(intake.push(bytes).await?)
+    }
+
+    /// From here on the file is whole, and the client's patience is not asked any more.
+    async fn keep(&self, whole: Whole<B>, peer: SocketAddr, began: Instant) -> Result<Kept, Lost> {
+        let Whole { intake, share, .. } = whole;
+        let bytes = intake.file_bytes();
+        let root = intake.finish().await?;
+        let cid = Cid(root.cid);
+        self.ipfs.pin(cid).await?;
+        // With an IPFS Cluster, that it has replicated the file is waited for here, before anybody is told.
+        let (time, seconds) = (now(), began.elapsed().as_secs_f64());
+        self.journal.write(&uploads::Upload { time, peer, bytes, cid, seconds }).await?;
+        share.keep(&cid);
+        Ok(Kept { cid, bytes })
+    }
+}
+
+fn now() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    proto::record::date_text(since.as_secs())
+}
