@@ -174,6 +174,9 @@ async fn attend<S: Sides>(stream: TcpStream, peer: SocketAddr, front: Arc<Front<
     let _connected = front.measures.connected();
     // An answer is written at once and whole: there is nothing to wait for and gather.
     let _ = stream.set_nodelay(true);
+    // Who vanished without a word takes nothing: an event now and then would never fill the kernel's buffer.
+    let send_wait_ms = u32::try_from(waits.send.as_millis()).unwrap_or(u32::MAX);
+    let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, send_wait_ms);
     let protocol = tokio::select! {
         // First the client: what it has asked already is answered.
         biased;

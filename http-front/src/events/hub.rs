@@ -177,18 +177,18 @@ impl<R: Side<Threads>> Hub<R> {
 
     /// Something arrived in these topics.
     pub(super) fn arrived(&self, hint: &Arrived) {
-        let found: Vec<_> = {
+        let found: Vec<Arc<Channel>> = {
             let topics = self.topics();
             hint.topics.iter().filter_map(|topic| Some(Arc::clone(&topics.channels.get(topic)?.channel))).collect()
         };
-        found.into_iter().for_each(|channel| self.wake(channel, Waker::Hint));
+        found.iter().for_each(|channel| self.wake(channel, Waker::Hint));
     }
 
     /// Looks whether anything arrived of which no hint came.
     pub(super) fn look(&self) {
         for channel in self.channels() {
             if channel.is_older_than(self.0.board.count(&channel.topic)) {
-                self.wake(channel, Waker::Board);
+                self.wake(&channel, Waker::Board);
             }
         }
     }
@@ -253,9 +253,9 @@ impl<R: Side<Threads>> Hub<R> {
         }
     }
 
-    fn wake(&self, channel: Arc<Channel>, by: Waker) {
+    fn wake(&self, channel: &Arc<Channel>, by: Waker) {
         self.0.measures.woken(by);
-        self.go_look(&channel);
+        self.go_look(channel);
     }
 
     fn go_look(&self, channel: &Arc<Channel>) {

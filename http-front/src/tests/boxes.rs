@@ -93,6 +93,8 @@ pub(super) struct Reads {
     pub(super) arrivals: Mutex<Vec<Seq>>,
     /// The life of the arrival log.
     pub(super) epoch: Mutex<Epoch>,
+    /// So many bytes more has each comment of the news.
+    pub(super) padding: AtomicUsize,
     /// How often somebody asked for news.
     pub(super) news_asked: AtomicUsize,
     /// The numbers of comments of topics.
@@ -175,7 +177,9 @@ impl Answer<ReadNews> for Reads {
         let mut later: Vec<Seq> = arrivals.into_iter().filter(|seq| *seq > question.after).collect();
         let more = later.len() > usize::from(question.limit);
         later.truncate(question.limit.into());
-        let comments: Vec<String> = later.iter().map(|seq| format!(r#"{{"seq":{seq}}}"#)).collect();
+        let padding = "x".repeat(self.padding.load(SeqCst));
+        let comment = |seq: &Seq| format!(r#"{{"seq":{seq},"text":"{padding}"}}"#);
+        let comments: Vec<String> = later.iter().map(comment).collect();
         let change = |(seq, comment): (&Seq, &String)| ThreadChange {
             seq: *seq,
             event: Event::Comment,
@@ -184,7 +188,7 @@ impl Answer<ReadNews> for Reads {
         };
         let changes = later.iter().zip(&comments).map(change).collect();
         let next = later.last().copied().filter(|_| more);
-        let comments = comments.concat().into();
+        let comments = Bytes::from(comments.concat());
         Ok(News { epoch, last_seq, count, folder: Some(folder()), next, changes, comments })
     }
 }

@@ -63,7 +63,8 @@ impl Client {
         reply
     }
 
-    async fn more(&mut self) -> usize {
+    /// Reads what comes next; none when the front has closed the connection.
+    pub(super) async fn more(&mut self) -> usize {
         timeout(SOON, self.stream.read_buf(&mut self.buffer)).await.expect("the front should have answered").unwrap()
     }
 
@@ -72,6 +73,11 @@ impl Client {
         let mut rest = Vec::new();
         let _ = timeout(SOON, self.stream.read_to_end(&mut rest)).await.expect("the front should have closed");
         self.buffer.extend(rest);
+    }
+
+    /// Takes out what came and belongs to no answer that was read.
+    pub(super) fn take_left_over(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.buffer)
     }
 
     /// What came and belongs to no answer that was read.

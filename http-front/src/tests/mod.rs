@@ -6,6 +6,7 @@ mod crowded;
 mod drain;
 mod h2;
 mod kept;
+mod live;
 mod pages;
 mod raw_h2;
 mod rig;
