@@ -50,6 +50,7 @@ impl Writer {
         };
         let store = Arc::new(Opened { env, tables, options: options.clone(), dir: dir.to_owned() });
         store.env.clear_stale_readers()?;
+        show_last_commit(&store.env)?;
         Ok(Self { store, cleared: Instant::now(), _lock: lock })
     }
 
@@ -87,6 +88,16 @@ impl Writer {
         let reserve_bytes = u64::from(self.store.options.reserve_mib) << 20;
         if self.store.free_bytes()? < reserve_bytes { Err(StoreError::DiskFull) } else { Ok(()) }
     }
+}
+
+/// Shows readers everything that is on disk.
+///
+/// LMDB tells readers of a commit as its last step. A predecessor that was killed before that has left a commit which is on
+/// disk, which its successor builds on and acknowledges, and which readers do not see: until the next write transaction
+/// begins. So one begins here, before anybody is told that this writer is there.
+fn show_last_commit(env: &Env<WithoutTls>) -> Result<(), StoreError> {
+    env.write_txn()?.abort();
+    Ok(())
 }
 
 fn create(dir: &Path, options: &Options) -> Result<(Env<WithoutTls>, Tables), StoreError> {

@@ -10,8 +10,10 @@
 //! * [`kubo`]: the real IPFS daemon, to compare with.
 //! * [`multipart`]: what Kubo's RPC wants to be sent.
 //! * [`skipped`]: what is said and counted when a peer is missing.
+//! * [`schemathesis`]: what compares the front with its description.
 //! * [`sources`]: the repository itself, for the tests of the design's invariants.
 //! * [`visitors`]: many clients that post and read at once.
+//! * [`watchers`]: readers that miss nothing.
 //! * [`wait`]: the only place where a test lets time pass.
 
 pub mod begun;
@@ -24,9 +26,11 @@ pub mod kubo;
 pub mod multipart;
 pub mod process;
 pub mod programs;
+pub mod schemathesis;
 pub mod setup;
 pub mod skipped;
 pub mod sources;
 pub mod tree;
 pub mod visitors;
 pub mod wait;
+pub mod watchers;

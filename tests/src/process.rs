@@ -1,6 +1,11 @@
 //! Processes by their id: signals, and the search for those that were left behind.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    time::Duration,
+};
 
 use nix::{
     sys::signal::{self, Signal},
@@ -61,4 +66,22 @@ pub fn rss_bytes(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok()).unwrap_or(0) * 1024
+}
+
+/// Where a process listens on IPv4, as the kernel knows it: for a box that is started by hand, and told to take any port.
+#[must_use]
+pub fn listens(pid: u32) -> Option<SocketAddr> {
+    let sockets = fs::read_dir(format!("/proc/{pid}/fd")).ok()?.flatten();
+    let sockets: Vec<String> =
+        sockets.filter_map(|entry| Some(fs::read_link(entry.path()).ok()?.to_string_lossy().into_owned())).collect();
+    let table = fs::read_to_string(format!("/proc/{pid}/net/tcp")).ok()?;
+    table.lines().skip(1).find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let (local, state, inode) = (fields.get(1)?, fields.get(3)?, fields.get(9)?);
+        // 0A is LISTEN.
+        let ours = *state == "0A" && sockets.contains(&format!("socket:[{inode}]"));
+        let (address, port) = local.split_once(':').filter(|_| ours)?;
+        let address = u32::from_str_radix(address, 16).ok()?.to_le_bytes();
+        Some((Ipv4Addr::from(address), u16::from_str_radix(port, 16).ok()?).into())
+    })
 }
