@@ -6,7 +6,7 @@
 #   make soak     the long runs: millions of messages, a thousand kills
 #   make bench    measure, beside what; writes benches/RESULTS.md
 #   make fmt lint format; complain
-#   make peers    put the real IPFS daemon, and what drives a browser, into target/peers
+#   make peers    put the real IPFS daemon, what drives a browser, and what checks the HTTP surface into target/peers
 
 CARGO = cargo
 CONFIG =
@@ -42,9 +42,10 @@ lint:
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --workspace --all-targets $(LEAK) -- -D warnings
 
-# Pinned byte for byte by go.sum and package-lock.json. Remove target/peers to build it again.
+# Pinned byte for byte by go.sum, package-lock.json and requirements.txt. Remove target/peers to build it again.
 peers:
 	@tests/browser/install
+	@tests/peers/schemathesis/install
 	@if [ -x target/peers/ipfs ]; then :; \
 	elif command -v go > /dev/null; then \
 		echo "building Kubo, the IPFS daemon to compare with"; \
