@@ -1,6 +1,9 @@
 /**
- * One thread, alive: loads it, follows it, proves it, and posts to it. Owns everything that belongs to one page's
- * comments; made and dropped by `page.js`, shown by the views in `ui`.
+ * One thread, alive: loads it, follows it, has it proven, and posts to it. Made and dropped by `page.js`, which shows it.
+ *
+ * @typedef {import('./thread/thread.js').Entry} Entry
+ * @typedef {{ draw: () => void, prove: (proof: import('./proof/prover.js').Proof) => void,
+ *             announce: (say: string) => void, reached: (isReached: boolean) => void }} Show
  */
 import { compose } from './comment/compose.js';
 import { dateSeconds } from './comment/record.js';
@@ -21,27 +24,30 @@ const AGAIN_MS = 3_000;
 /** A live event is expected so soon after the receipt. */
 const EVENT_WAIT_MS = 1_000;
 
-/**
- * @typedef {{ draw: () => void, prove: (proof: import('./proof/prover.js').Proof) => void, announce: (say: string) => void,
- *             reached: (isReached: boolean) => void }} Show
- */
+const nameOf = (entry) => displayName(headerOf(entry, 'User')).text;
+const sleep = (wait_ms, value) => new Promise((done) => { setTimeout(done, wait_ms, value); });
+
 export class Discussion {
+  thread = new Thread();
+  findings = [];
+  /** When each comment was edited last, in seconds. */
+  edits = {};
+  roots = PAGE;
+  order = recall('order') === 'newest' ? 'newest' : 'oldest';
+
   /** @param {string} topic @param {Show} show */
   constructor(topic, show) {
-    Object.assign(this, { topic, show, thread: new Thread(), findings: [], edits: {}, roots: PAGE, isLoaded: false, etag: null });
-    this.order = recall('order') === 'newest' ? 'newest' : 'oldest';
+    Object.assign(this, { topic, show });
     this.prover = new Prover(() => this.#question(), () => this.refresh(), (proof, edits) => this.#proved(proof, edits));
   }
 
   /** Loads until there is something to show, then follows. @param {string | null} comment one that has to be there */
   async begin(comment) {
     while (!this.isStopped && !this.isLoaded) {
-      try {
-        await this.#load(comment);
-      } catch {
+      await this.#load(comment).catch(() => {
         this.show.reached(false);
-        await new Promise((done) => { setTimeout(done, AGAIN_MS); });
-      }
+        return sleep(AGAIN_MS);
+      });
     }
     if (this.isStopped) return;
     this.show.reached(true);
@@ -59,18 +65,15 @@ export class Discussion {
     this.prover.stop();
   }
 
-  /** @returns {{ branches: object[], tail: object[], left: number, isEmpty: boolean }} what is to be shown */
+  /** What is to be shown; `left` comments are not, and `tail` stands behind them. */
   get view() {
-    const { thread } = this;
-    const all = arrange(thread.entries.values(), this.order, this.topic);
-    const isEmpty = this.isLoaded && !all.length && thread.next === null;
-    if (this.order === 'newest') {
-      const left = all.length - this.roots;
-      return { branches: all.slice(0, this.roots), tail: [], left, isEmpty };
-    }
+    const { next, count, entries } = this.thread;
+    const all = arrange(entries.values(), this.order, this.topic);
+    const isEmpty = this.isLoaded && !all.length && next === null;
+    if (this.order === 'newest') return { branches: all.slice(0, this.roots), tail: [], left: all.length - this.roots, isEmpty };
     // Between the pages loaded so far and what came in live there may be more.
-    const isTail = ({ entry }) => thread.next !== null && entry.seq > thread.next;
-    const left = thread.next === null ? 0 : Math.max(1, thread.count - thread.entries.size);
+    const isTail = ({ entry }) => next !== null && entry.seq > next;
+    const left = next === null ? 0 : Math.max(1, count - entries.size);
     return { branches: all.filter((branch) => !isTail(branch)), tail: all.filter(isTail), left, isEmpty };
   }
 
@@ -101,31 +104,33 @@ export class Discussion {
     this.#changed();
   }
 
-  /** Whether a comment is by a key in this browser. */
-  isMine = (entry) => Boolean(this.authorOf(entry));
-
-  /** @returns {import('./keep/names.js').Name | undefined} */
+  /** @returns {import('./keep/names.js').Name | undefined} the name in this browser that wrote a comment */
   authorOf = (entry) => (keyOf(entry) ? nameOfKey(keyOf(entry)) : undefined);
 
+  isMine = (entry) => Boolean(this.authorOf(entry));
+
   /** Whether somebody else here has the same name and another key. */
-  isNamesake = (entry) => (this.namesakes.get(this.#nameOf(entry))?.size ?? 0) > 1;
+  isNamesake = (entry) => this.namesakes.get(nameOf(entry).toLowerCase())?.size > 1;
 
   /** @returns {Promise<string>} the new comment's id */
   async post(author, words, { told, signal, kept }) {
     const blob = kept.blob ?? await compose(author, { topic: this.topic, ...words, date_ms: this.#date(words.edits) });
-    kept.sign(blob);
+    kept.keep(blob);
     const waits = (why, wait_ms) => told(`Not sent yet (${why}). Trying again in ${Math.ceil(wait_ms / 1000)} s.`);
-    const receipt = await postUntilKept(this.topic, blob, { signal, waits });
+    const { id } = await postUntilKept(this.topic, blob, { signal, waits });
     told('Posted.');
-    await this.#arrival();
-    return receipt.id;
+    // It comes by the stream; where there is none it is fetched.
+    const came = new Promise((done) => { this.arrived = done; });
+    const isLate = !this.live?.isStreaming || await Promise.race([came, sleep(EVENT_WAIT_MS, 'late')]) === 'late';
+    if (isLate) await this.refresh().catch(() => {});
+    return id;
   }
 
-  /** @param {import('./thread/thread.js').Entry} entry */
+  /** @param {Entry} entry */
   async remove(entry) {
-    const author = this.authorOf(entry);
     const words = { parent: entry.id, deletes: entry.id, text: 'Deleted by its author.' };
-    await this.post(author, words, { told: () => {}, signal: new AbortController().signal, kept: { sign() {} } });
+    const ways = { told() {}, signal: new AbortController().signal, kept: { keep() {} } };
+    await this.post(this.authorOf(entry), words, ways);
   }
 
   async #load(comment) {
@@ -134,9 +139,9 @@ export class Discussion {
     this.thread.addPage(page);
     this.isLoaded = true;
     this.etag = page.etag;
-    const isMissing = comment && ![...this.thread.entries.values()].some(({ id, legacy_id }) => [id, legacy_id].includes(comment));
-    if (isMissing || this.order === 'newest') await this.#loadRest();
+    const isMissing = comment && !page.comments.some(({ id, legacy_id }) => id === comment || legacy_id === comment);
     if (isMissing) this.roots = Infinity;
+    if (isMissing || this.order === 'newest') await this.#loadRest();
     this.#changed(0);
   }
 
@@ -151,10 +156,9 @@ export class Discussion {
     const isNew = this.thread.addEvent(event);
     this.arrived?.();
     this.#changed();
-    const name = displayName(headerOf(event.comment, 'User')).text;
     if (this.isMine(event.comment)) return;
-    if (kind === 'comment' && isNew) this.show.announce(`New comment by ${name}`);
-    if (kind === 'edit') this.show.announce(`${name} edited a comment`);
+    if (kind === 'comment' && isNew) this.show.announce(`New comment by ${nameOf(event.comment)}`);
+    if (kind === 'edit') this.show.announce(`${nameOf(event.comment)} edited a comment`);
     if (kind === 'delete') this.show.announce('A comment was deleted');
   }
 
@@ -170,34 +174,27 @@ export class Discussion {
     }
   }
 
-  /** The comment that was just posted comes by the stream; where there is none it is fetched. */
-  async #arrival() {
-    const came = new Promise((done) => { this.arrived = done; });
-    const late = new Promise((done) => { setTimeout(done, EVENT_WAIT_MS, 'late'); });
-    const isLate = !this.live?.isStreaming || await Promise.race([came, late]) === 'late';
-    if (isLate) await this.refresh().catch(() => {});
-  }
-
   /** Of two edits the one with the later second counts, so an edit is later than the one before it. */
   #date(edited) {
-    const now_ms = Date.now();
-    if (!edited) return now_ms;
-    const own_s = dateSeconds(headerOf(this.thread.entries.get(edited) ?? { headers: [] }, 'Date'));
-    const before_s = Math.max(this.edits[edited] ?? 0, own_s);
-    const date_ms = Math.max(now_ms, 1000 * (before_s + 1));
+    if (!edited) return Date.now();
+    const own_s = dateSeconds(headerOf(this.thread.entries.get(edited), 'Date'));
+    const date_ms = Math.max(Date.now(), 1000 * (Math.max(this.edits[edited] ?? 0, own_s) + 1));
     this.edits[edited] = Math.floor(date_ms / 1000);
     return date_ms;
   }
 
   #changed(wait_ms) {
     if (this.isStopped) return;
+    this.namesakes = this.#namesakes();
     this.show.draw();
     this.prover.soon(wait_ms);
   }
 
+  /** @returns {import('./proof/check.js').Question} */
   #question() {
-    const { thread, topic } = this;
-    return { url: addressOf(topic), topic, folder: thread.folder, entries: [...thread.entries.values()], count: thread.count, isWhole: thread.next === null };
+    const { folder, entries, count, next } = this.thread;
+    const shown = { entries: [...entries.values()], count, isWhole: next === null };
+    return { url: addressOf(this.topic), topic: this.topic, folder, ...shown };
   }
 
   #proved(proof, edits = {}) {
@@ -206,16 +203,15 @@ export class Discussion {
     this.show.prove(proof);
   }
 
-  #nameOf = (entry) => displayName(headerOf(entry, 'User')).text.toLowerCase();
+  /** @type {Map<string, Set<string>>} the keys that write under each name */
+  namesakes = new Map();
 
-  /** @returns {Map<string, Set<string>>} the keys that write under each name */
-  get namesakes() {
-    if (this.namesakesOf === this.thread.last_seq + this.thread.entries.size) return this.namesakesKept;
+  #namesakes() {
     const keys = new Map();
     for (const entry of this.thread.entries.values()) {
-      if (!entry.deleted) keys.set(this.#nameOf(entry), (keys.get(this.#nameOf(entry)) ?? new Set()).add(keyOf(entry)));
+      const name = nameOf(entry).toLowerCase();
+      if (!entry.deleted) keys.set(name, (keys.get(name) ?? new Set()).add(keyOf(entry)));
     }
-    this.namesakesOf = this.thread.last_seq + this.thread.entries.size;
-    return (this.namesakesKept = keys);
+    return keys;
   }
 }

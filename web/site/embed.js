@@ -22,7 +22,7 @@
     frame.title = 'Comments';
     frame.loading = 'lazy';
     frame.allow = 'clipboard-write';
-    Object.assign(frame.style, { width: '100%', height: '320px', border: '0', display: 'block', colorScheme: 'light dark' });
+    Object.assign(frame.style, { width: '100%', height: '320px', border: '0', display: 'block' });
     addEventListener('message', ({ origin, source, data }) => {
       const isOurs = origin === server.origin && source === frame.contentWindow && data?.rookery === 'height';
       if (isOurs && data.height_px > 0 && data.height_px < TALLEST_PX) frame.style.height = `${Math.ceil(data.height_px)}px`;

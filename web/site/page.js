@@ -1,10 +1,8 @@
-/**
- * The page of one thread: puts the views together around a `Discussion`. Made by `main.js`.
- */
+/** The page of one thread: puts the views together around a `Discussion`. Made by `main.js`. */
 import { Discussion } from './discussion.js';
 import { keepDraft, readDraft } from './keep/storage.js';
-import { addressOf } from './thread/server.js';
 import { urlOf, writeHash } from './thread/address.js';
+import { Refused, addressOf } from './thread/server.js';
 import { Composer } from './ui/composer.js';
 import { el } from './ui/dom.js';
 import { NameChooser } from './ui/name-chooser.js';
@@ -13,6 +11,8 @@ import { ProofView } from './ui/proof-view.js';
 import { OrderChoice, ThreadView } from './ui/thread-view.js';
 
 export class Page {
+  choosers = new Set();
+
   /**
    * @param {HTMLElement} host emptied first
    * @param {{ page: string, topic: string, comment: string | null, isEmbedded: boolean }} what
@@ -20,8 +20,10 @@ export class Page {
   constructor(host, what) {
     Object.assign(this, what);
     this.discussion = new Discussion(this.topic, {
-      draw: () => this.#draw(), prove: (proof) => this.#prove(proof),
-      announce: (say) => { this.spoken.textContent = say; }, reached: (isReached) => { this.offline.hidden = isReached; },
+      draw: () => this.#draw(),
+      prove: (proof) => this.#prove(proof),
+      announce: (say) => { this.spoken.textContent = say; },
+      reached: (isReached) => { this.offline.hidden = isReached; },
     });
     this.#build(host);
     this.discussion.begin(this.comment);
@@ -31,7 +33,7 @@ export class Page {
     this.discussion.stop();
   }
 
-  /** Shows one comment: a deep link was followed. @param {string} id */
+  /** Shows one comment: a deep link was followed. @param {string} id @returns {boolean} whether it is here */
   point(id) {
     const view = this.thread.find(id);
     view?.point();
@@ -41,22 +43,27 @@ export class Page {
   #build(host) {
     const { discussion, isEmbedded } = this;
     this.thread = new ThreadView({
-      made: (view) => this.#reopen(view), reply: (view) => this.#open(view, 'reply').focus(), edit: (view) => this.#open(view, 'edit').focus(),
+      made: (view) => this.#reopen(view),
+      reply: (view) => this.#open(view, 'reply').focus(),
+      edit: (view) => this.#open(view, 'edit').focus(),
       remove: (entry) => discussion.remove(entry),
-      isMine: discussion.isMine, isNamesake: discussion.isNamesake, hrefOf: (id) => this.#hrefOf(id),
+      isMine: discussion.isMine,
+      isNamesake: discussion.isNamesake,
+      hrefOf: (id) => this.#hrefOf(id),
     }, { isEmbedded, more: () => this.#more() });
-    this.proof = new ProofView((id, isAsked) => (isAsked ? this.point(id) : Boolean(this.thread.find(id))));
-    this.choosers = new Set();
+    this.proof = new ProofView((id) => this.thread.find(id));
     this.names = new NamesPanel(isEmbedded, () => this.#namesChanged());
-    this.composer = this.#compose({ label: 'Write a comment', action: 'Post', draft: `draft:${this.topic}`, words: { parent: this.topic } });
-    this.count = el('h2', { class: 'count' }, '\u00a0');
+    const draft = `draft:${this.topic}`;
+    this.composer = this.#compose({ label: 'Write a comment', action: 'Post', draft, words: { parent: this.topic } });
+    this.count = el('h2', { class: 'count' });
     this.offline = el('p', { class: 'offline', role: 'status', hidden: true }, 'The server cannot be reached. Trying again…');
     this.spoken = el('p', { class: 'unseen', 'aria-live': 'polite' });
-    const order = new OrderChoice(discussion.order, (chosen) => discussion.read(chosen).catch(() => this.discussion.refresh()));
-    const bar = el('div', { class: 'bar' }, this.count, order.element);
+    const order = new OrderChoice(discussion.order, (chosen) => discussion.read(chosen).catch(() => discussion.refresh()));
     const writing = el('section', { class: 'writing', 'aria-label': 'Write' }, this.composer.form, this.names.element);
-    const top = el('div', { class: 'top' }, isEmbedded ? null : this.#title(), this.offline, writing);
-    host.replaceChildren(top, this.proof.element, el('div', { class: 'read' }, bar, this.thread.element), this.#foot(), this.spoken);
+    host.replaceChildren(
+      el('div', { class: 'top' }, ...(isEmbedded ? [] : [this.#title()]), this.offline, writing), this.proof.element,
+      el('div', { class: 'read' }, el('div', { class: 'bar' }, this.count, order.element), this.thread.element), this.#foot(), this.spoken,
+    );
   }
 
   #title() {
@@ -68,9 +75,10 @@ export class Page {
   }
 
   #foot() {
-    const link = (path, text) => el('a', { href: addressOf(path), ...(this.isEmbedded && { target: '_blank', rel: 'noopener' }) }, text);
-    return el('footer', { class: 'foot' }, link(`t/${this.topic}`, 'Plain page'), link(`${this.topic}/feed`, 'Feed'),
-      this.isEmbedded ? link(writeHash(this.page), 'Rookery') : null);
+    const target = this.isEmbedded ? { target: '_blank', rel: 'noopener' } : {};
+    const link = (path, text) => el('a', { href: addressOf(path), ...target }, text);
+    const home = this.isEmbedded ? [link(writeHash(this.page), 'Rookery')] : [];
+    return el('footer', { class: 'foot' }, link(`t/${this.topic}`, 'Plain page'), link(`${this.topic}/feed`, 'Feed'), ...home);
   }
 
   #hrefOf(id) {
@@ -79,29 +87,23 @@ export class Page {
   }
 
   #draw() {
-    const { discussion, comment } = this;
-    const { branches, ...rest } = discussion.view;
-    this.thread.render(branches, rest);
+    const { discussion } = this;
     const { count } = discussion.thread;
-    this.count.textContent = discussion.isLoaded ? `${count} comment${count === 1 ? '' : 's'}` : '\u00a0';
+    this.thread.render(discussion.view);
     this.thread.accuse(discussion.findings);
-    // The comment that the address names is pointed at once.
-    if (comment && this.point(comment)) this.comment = null;
+    this.count.textContent = discussion.isLoaded ? `${count} comment${count === 1 ? '' : 's'}` : '';
+    if (this.comment && this.point(this.comment)) this.comment = null;
   }
 
   #prove(proof) {
     this.proof.show(proof);
-    if (proof.state !== 'checking') this.thread.accuse(proof.findings ?? []);
+    this.thread.accuse(this.discussion.findings);
   }
 
   async #more() {
     const { more } = this.thread;
     more.disabled = true;
-    try {
-      await this.discussion.more();
-    } catch {
-      this.offline.hidden = false;
-    }
+    await this.discussion.more().catch(() => { this.offline.hidden = false; });
     more.disabled = false;
   }
 
@@ -111,24 +113,29 @@ export class Page {
     this.#draw();
   }
 
+  /** A form; without an author its writer chooses a name. `close` takes it away. */
   #compose({ label, action, draft, text, words, author, close }) {
     const chooser = author ? null : new NameChooser(() => this.#namesChanged());
     if (chooser) this.choosers.add(chooser);
     const leave = close && (() => { this.choosers.delete(chooser); close(); });
-    let posted;
+    let posted = words.edits;
+    const send = async (written, by, told, signal) => {
+      const kept = { blob: readDraft(draft).blob, keep: (blob) => keepDraft(draft, { text: written, blob }) };
+      const id = await this.discussion.post(by, { ...words, text: written }, { told, signal, kept }).catch((cause) => {
+        // What was refused is not posted again after a reload.
+        if (cause instanceof Refused) kept.keep();
+        throw cause;
+      });
+      posted ??= id;
+    };
     return new Composer({
-      label, action, draft, text, chooser: chooser?.element ?? null, cancel: leave,
+      label, action, draft, text, send, chooser: chooser?.element ?? '', cancel: leave,
       author: async () => author ?? chooser.author(),
-      send: async (written, by, told, signal) => {
-        const before = readDraft(draft);
-        const kept = { blob: before.blob, sign: (blob) => keepDraft(draft, { text: written, blob }) };
-        posted = await this.discussion.post(by, { ...words, text: written }, { told, signal, kept });
-      },
-      done: () => { leave?.(); this.point(words.edits ?? posted); },
+      done: () => { leave?.(); this.point(posted); },
     });
   }
 
-  /** Opens the form for an answer or an edit below a comment, or goes to it when it is open. */
+  /** Opens the form for an answer or an edit below a comment, unless it is open. @returns {Composer} */
   #open(view, kind) {
     if (view.open?.kind === kind) return view.open.composer;
     view.open?.close();

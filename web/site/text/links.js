@@ -25,12 +25,13 @@ export function takeApart(text) {
 
 /** A full stop ends the sentence, not the address; a bracket belongs to it only if it opened in it. */
 function trimmed(link) {
+  const count = (character) => link.split(character).length;
+  const loose = Object.fromEntries(Object.entries(PAIRS).map(([close, open]) => [close, count(close) - count(open)]));
   let end = link.length;
-  for (; end > 0; end -= 1) {
-    const last = link[end - 1];
-    const inside = link.slice(0, end);
-    const isLoose = PAIRS[last] && inside.split(last).length > inside.split(PAIRS[last]).length;
-    if (!isLoose && !/[.,;:!?'*_~…]/.test(last)) break;
+  for (let last; end > 0; end -= 1) {
+    last = link[end - 1];
+    if (loose[last] > 0) loose[last] -= 1;
+    else if (!/[.,;:!?'*_~…]/.test(last)) break;
   }
   return link.slice(0, end);
 }

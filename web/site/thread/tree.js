@@ -1,5 +1,5 @@
 /**
- * Orders a thread: who answers whom. Pure. Asked by `ui/thread-view.js`.
+ * Orders a thread: who answers whom. Pure. Asked by `discussion.js`.
  *
  * A comment whose parent is not here stands at the root. Below a certain depth answers stand under one another, and say
  * whom they answer; otherwise a long exchange would be a staircase out of the window.
@@ -14,12 +14,7 @@ export const DEPTH = 4;
 
 /** @typedef {'oldest' | 'newest'} Order the order of the roots; answers are always read from the oldest on */
 
-/**
- * @param {Iterable<Entry>} entries
- * @param {Order} order
- * @param {string} topic
- * @returns {Branch[]}
- */
+/** @param {Iterable<Entry>} entries @param {Order} order @param {string} topic @returns {Branch[]} */
 export function arrange(entries, order, topic) {
   const sorted = [...entries].sort((a, b) => a.seq - b.seq);
   const byId = new Map(sorted.flatMap((entry) => namesOf(entry).map((name) => [name, entry])));
@@ -32,8 +27,7 @@ export function arrange(entries, order, topic) {
   const placed = new Set();
   const branches = roots.map((root) => grow(root, children, placed, topic));
   // Only made-up ids can name one another in a circle; nobody may hide comments that way.
-  const circular = sorted.filter((entry) => !placed.has(entry));
-  branches.push(...circular.filter((entry) => !placed.has(entry)).map((entry) => grow(entry, children, placed, topic)));
+  for (const entry of sorted) if (!placed.has(entry)) branches.push(grow(entry, children, placed, topic));
   return order === 'newest' ? branches.reverse() : branches;
 }
 

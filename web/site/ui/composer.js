@@ -3,7 +3,7 @@
  * at once, until the comment is on the server's disk.
  *
  * @typedef {{ label: string, action: 'Post' | 'Save', draft: string, text?: string,
- *             author: () => Promise<import('../keep/names.js').Name>, chooser: Node | null,
+ *             author: () => Promise<import('../keep/names.js').Name>, chooser: Node | string,
  *             send: (text: string, author: object, told: (say: string) => void, signal: AbortSignal) => Promise<void>,
  *             done: () => void, cancel?: () => void }} Options
  */

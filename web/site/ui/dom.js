@@ -3,7 +3,7 @@
 /**
  * @param {string} tag
  * @param {Record<string, any>} [props] attributes; `on…` are listeners; `true` is an empty attribute, `false` none
- * @param {...(Node | string | null)} children
+ * @param {...(Node | string)} children
  */
 export function el(tag, props = {}, ...children) {
   const element = document.createElement(tag);
@@ -11,7 +11,7 @@ export function el(tag, props = {}, ...children) {
     if (typeof value === 'function') element.addEventListener(name.slice(2), value);
     else if (value !== false && value !== undefined) element.setAttribute(name, value === true ? '' : value);
   }
-  element.append(...children.filter((child) => child !== null));
+  element.append(...children);
   return element;
 }
 

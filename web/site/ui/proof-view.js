@@ -6,62 +6,56 @@ const HEADINGS = { checking: 'Checking…', verified: 'Verified', lying: 'Do not
 const SHOWN_LIMIT = 20;
 
 export class ProofView {
-  /** @param {(id: string) => boolean} pointAt false when that comment is not on the page */
-  constructor(pointAt) {
-    this.pointAt = pointAt;
-    this.heading = el('h2', {});
-    this.body = el('div', { class: 'proof-body' });
-    this.element = el('section', { class: 'proof', 'data-verification': true, 'aria-label': 'Verification' }, this.heading, this.body);
+  heading = el('h2');
+  body = el('div', { class: 'proof-body' });
+  element = el('section', { class: 'proof', 'data-verification': true, 'aria-label': 'Verification' }, this.heading, this.body);
+
+  /** @param {(id: string) => import('./comment-view.js').CommentView | undefined} find */
+  constructor(find) {
+    this.find = find;
     this.show({ state: 'checking' });
   }
 
   /** @param {import('../proof/prover.js').Proof} proof */
   show(proof) {
     const { state } = proof;
-    const wasLying = this.element.dataset.state === 'lying';
-    // What was found stays to be read until it is found otherwise.
     this.element.dataset.state = state;
     this.heading.textContent = HEADINGS[state];
-    if (state === 'checking') return;
-    this.body.replaceChildren(...this.#say(proof));
-    if (state === 'lying' && !wasLying) this.body.prepend(el('p', { role: 'alert', class: 'unseen' }, 'This server shows comments that do not fit its folder.'));
+    // What was found before stays to be read until it is found otherwise.
+    if (state !== 'checking') this.body.replaceChildren(...this.#say(proof));
   }
 
-  #say(proof) {
-    if (proof.state === 'lying') return [this.#findings(proof.findings), ...folderLine(proof.root)];
-    if (proof.state === 'verified') return [el('p', {}, success(proof)), ...folderLine(proof.root), explanation()];
-    return [el('p', {}, proof.why ? `Not now: ${proof.why}.` : 'There is nothing to verify yet.')];
+  #say({ state, why, findings, comments, signatures, root }) {
+    if (state === 'lying') return [this.#findings(findings), ...folderLine(root)];
+    if (state === 'unverified') return [el('p', {}, why ? `Not now: ${why}.` : 'There is nothing to verify yet.')];
+    const what = `${many(comments, 'comment')} and ${many(signatures, 'signature')}`;
+    return [el('p', {}, `${what} were checked in your browser and fit the folder that the server names.`), ...folderLine(root), explanation()];
   }
 
   #findings(findings) {
-    const items = findings.slice(0, SHOWN_LIMIT).map(({ id, say, text }) => el('li', {}, `${say} `, this.#pointer(id), ...this.#withheld(id, text)));
+    const items = findings.slice(0, SHOWN_LIMIT).map((finding) => el('li', {}, finding.say, ...this.#more(finding)));
     const rest = findings.length - items.length;
-    return el('ul', { class: 'findings' }, ...items, rest > 0 ? el('li', {}, `And ${rest} more.`) : null);
+    if (rest > 0) items.push(el('li', {}, `And ${rest} more.`));
+    return el('div', { role: 'alert' }, el('ul', { class: 'findings' }, ...items));
   }
 
-  #pointer(id) {
-    return id && this.pointAt(id, false) ? button('Show it', () => this.pointAt(id, true)) : '';
-  }
-
-  /** Words that the page does not show anywhere else. */
-  #withheld(id, text) {
-    return text && !this.pointAt(id, false) ? [el('blockquote', {}, ...prose(text))] : [];
+  /** The way to the comment, or its words if the page does not show them anywhere else. */
+  #more({ id, text }) {
+    if (this.find(id)) return [' ', button('Show it', () => this.find(id)?.point())];
+    return text ? [el('blockquote', {}, ...prose(text))] : [];
   }
 }
 
 const many = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
-function success({ comments, signatures }) {
-  return `${many(comments, 'comment')} and ${many(signatures, 'signature')} were checked in your browser and fit the folder that the server names.`;
-}
-
 function folderLine(folder) {
   if (!folder) return [];
-  const short = el('code', { title: folder }, el('span', {}, folder.slice(0, 9)), '…', el('span', {}, folder.slice(-6)));
+  const short = el('code', { title: folder }, `${folder.slice(0, 9)}…${folder.slice(-6)}`);
   return [el('p', { class: 'folder' }, 'Folder ', short, ' ', copyButton('Copy CID', () => folder))];
 }
 
-function explanation() {
-  return el('details', { class: 'why' }, el('summary', {}, 'What does this mean?'),
-    el('p', {}, 'All comments of a page are a folder on IPFS, and its name is made of its content. Your browser fetched the folder, hashed every byte, checked every signature, and found what you see here. Whoever has the name of the folder can get it from anywhere and check the same.'));
-}
+const explanation = () => el('details', { class: 'why' }, el('summary', {}, 'What does this mean?'), el('p', {}, EXPLANATION));
+
+const EXPLANATION = `All comments of a page are a folder on IPFS, and its name is made of its content. Your browser fetched the folder,
+  hashed every byte, checked every signature, and found what you see here. Whoever has the name of the folder can get it
+  from anywhere and check the same.`;

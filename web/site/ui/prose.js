@@ -25,7 +25,7 @@ function piece({ kind, text, href }) {
 }
 
 /** An address that looks otherwise than where it leads says where it leads. */
-const titleOf = (text, href) => (href.startsWith(text) ? null : href);
+const titleOf = (text, href) => !href.startsWith(text) && href;
 
 function folded(body) {
   body.classList.add('folded');

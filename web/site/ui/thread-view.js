@@ -6,22 +6,22 @@ import { CommentView } from './comment-view.js';
 import { button, el, order } from './dom.js';
 
 export class ThreadView {
+  /** @type {Map<string, CommentView>} */
+  views = new Map();
+  list = el('ol', { class: 'thread' });
+  tail = el('ol', { class: 'thread' });
+  empty = el('p', { class: 'empty', hidden: true }, 'No comments yet. Yours would be the first.');
+
   /** @param {import('./comment-view.js').Actions} actions @param {{ isEmbedded: boolean, more: () => void }} options */
   constructor(actions, { isEmbedded, more }) {
-    Object.assign(this, { actions, isEmbedded, views: new Map() });
-    this.list = el('ol', { class: 'thread' });
-    this.tail = el('ol', { class: 'thread' });
-    this.more = button('Show more', more, { class: 'more', hidden: true });
-    this.empty = el('p', { class: 'empty', hidden: true }, 'No comments yet. Yours would be the first.');
-    this.element = el('section', { 'aria-label': 'Comments', class: 'comments' }, this.empty, this.list, this.more, this.tail);
+    Object.assign(this, { actions, isEmbedded });
+    this.more = button('', more, { class: 'more', hidden: true });
+    const parts = [this.empty, this.list, this.more, this.tail];
+    this.element = el('section', { 'aria-label': 'Comments', class: 'comments' }, ...parts);
   }
 
-  /**
-   * @param {import('../thread/tree.js').Branch[]} branches
-   * @param {{ left: number, tail: import('../thread/tree.js').Branch[], isEmpty: boolean }} rest how many comments are not
-   *   shown, and what stands behind them
-   */
-  render(branches, { left, tail, isEmpty }) {
+  /** @param {import('../discussion.js').Discussion['view']} view */
+  render({ branches, tail, left, isEmpty }) {
     const used = new Set();
     order(this.list, branches.map((branch) => this.#place(branch, used)));
     order(this.tail, tail.map((branch) => this.#place(branch, used)));
@@ -42,13 +42,12 @@ export class ThreadView {
     return this.views.get(id) ?? [...this.views.values()].find(({ entry }) => entry.legacy_id === id);
   }
 
-  /** Outermost first; no recursion, because a hostile thread is as deep as it is long. */
+  /** No recursion, because a hostile thread is as deep as it is long. */
   #place(trunk, used) {
     const waiting = [trunk];
     while (waiting.length) {
       const branch = waiting.pop();
-      const view = this.#viewOf(branch, used);
-      order(view.replies, branch.replies.map((reply) => this.#viewOf(reply, used).item));
+      order(this.#viewOf(branch, used).replies, branch.replies.map((reply) => this.#viewOf(reply, used).item));
       waiting.push(...branch.replies);
     }
     return this.#viewOf(trunk, used).item;
@@ -70,8 +69,11 @@ export class ThreadView {
 export class OrderChoice {
   /** @param {string} order @param {(order: string) => void} chosen */
   constructor(order, chosen) {
-    const choice = (value, label) => el('label', {}, el('input', { type: 'radio', name: 'order', value, checked: value === order,
-      onchange: () => chosen(value) }), el('span', {}, label));
-    this.element = el('fieldset', { class: 'order' }, el('legend', { class: 'unseen' }, 'Order'), choice('oldest', 'Oldest'), choice('newest', 'Newest'));
+    const choice = (value, label) => {
+      const input = el('input', { type: 'radio', name: 'order', value, checked: value === order, onchange: () => chosen(value) });
+      return el('label', {}, input, el('span', {}, label));
+    };
+    const choices = [choice('oldest', 'Oldest'), choice('newest', 'Newest')];
+    this.element = el('fieldset', { class: 'order' }, el('legend', { class: 'unseen' }, 'Order'), ...choices);
   }
 }

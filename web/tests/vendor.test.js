@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { test } from 'node:test';
+import { brotliCompressSync } from 'node:zlib';
+
+const here = (path) => new URL(`../${path}`, import.meta.url);
+const PACKAGES = { 'noble-ed25519': '@noble/ed25519', 'noble-hashes': '@noble/hashes' };
+const isInstalled = existsSync(here('node_modules'));
+
+test('vendored files are those of the pinned packages', { skip: !isInstalled && !process.env.CI && 'npm ci was not run in web/' }, () => {
+  for (const [folder, name] of Object.entries(PACKAGES)) {
+    const files = readdirSync(here(`site/vendor/${folder}`));
+    assert.ok(files.length > 0);
+    for (const file of files) {
+      assert.deepEqual(readFileSync(here(`site/vendor/${folder}/${file}`)), readFileSync(here(`node_modules/${name}/${file}`)), file);
+    }
+  }
+});
+
+test('the versions that are named are the versions that are pinned', () => {
+  const lock = JSON.parse(readFileSync(here('package-lock.json')));
+  const readme = readFileSync(here('site/vendor/README.md'), 'utf8');
+  for (const name of Object.values(PACKAGES)) assert.ok(readme.includes(`\`${name}\` ${lock.packages[`node_modules/${name}`].version}`), name);
+});
+
+test('all of the site is under 60 KB as it is sent', () => {
+  const files = readdirSync(here('site'), { recursive: true }).filter((name) => statSync(here(`site/${name}`)).isFile());
+  const bytes = files.reduce((sum, name) => sum + brotliCompressSync(readFileSync(here(`site/${name}`))).length, 0);
+  assert.ok(bytes < 60_000, `${bytes} bytes`);
+});
