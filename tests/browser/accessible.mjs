@@ -1,6 +1,7 @@
 // axe-core finds nothing, wherever a visitor comes: light, dark, narrow, writing, warned, framed, without JavaScript.
 // And a thread is read, answered and left with the keyboard alone.
 
+import { startBlog } from './article.mjs'
 import { Author, post, topicOf, unsigned } from './comments.mjs'
 import { startLiar } from './liar.mjs'
 import { assertAccessible, scenario } from './rig.mjs'
@@ -18,8 +19,9 @@ const LOOKS = {
 
 await scenario(async (stage) => {
   await fill(stage.front)
+  const blogs = { 'light-blog': await blog(stage, false), 'dark-blog': await blog(stage, true) }
   for (const [look, options] of Object.entries(LOOKS)) {
-    const visitor = await stage.visitor({ name: look, ...options })
+    const visitor = await stage.visitor({ name: look, origins: [stage.front, ...Object.values(blogs)], ...options })
     const seen = async (what) => {
       await stage.shot(visitor.page, `accessible-${look}-${what}`)
       await assertAccessible(visitor.page, `${what}, ${look}`)
@@ -43,16 +45,24 @@ await scenario(async (stage) => {
     await thread.sees('Mine, to be edited.')
     await thread.remove('Mine, to be edited.')
 
-    await visitor.page.goto('about:blank')
-    await visitor.page.goto(`${stage.front}/embed#${PAGE}&o=${stage.front}`)
-    await thread.becomes('verified')
-    await seen('embed')
+    for (const [kind, address] of Object.entries(blogs)) {
+      await visitor.page.goto(address)
+      await visitor.page.locator('iframe').scrollIntoViewIfNeeded()
+      await visitor.page.frameLocator('iframe').locator('[data-verification][data-state="verified"]').waitFor()
+      await seen(`embed-in-${kind}`)
+    }
     await visitor.page.goto(`${stage.front}/t/${TOPIC}?limit=3`)
     await seen('no-script')
     await warned(stage, look, options)
   }
   await withTheKeyboard(stage)
 })
+
+async function blog(stage, dark) {
+  const { server, address } = await startBlog(stage.front, PAGE, { dark })
+  stage.serves(server)
+  return address
+}
 
 async function fill(front) {
   const [kim, ada] = [new Author('Kim'), new Author('Ada')]

@@ -1,26 +1,22 @@
-// Somebody's article on another server, with one line for the thread and one for the badge.
+// Under somebody's article stand its thread, as tall as it is, and a badge with the number of comments.
 
-import http from 'node:http'
-
+import { startBlog } from './article.mjs'
 import { Author, post, topicOf } from './comments.mjs'
 import { scenario, until } from './rig.mjs'
 
 await scenario(async (stage) => {
-  const blog = stage.serves(http.createServer((_, response) => {
-    response.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8' }).end(article(stage.front, canonical))
-  }))
-  await new Promise((resolve) => blog.listen(0, '127.0.0.1', resolve))
-  const origin = `http://127.0.0.1:${blog.address().port}`
   // The article may be reached in many ways; its thread is that of its canonical address.
   const canonical = 'https://blog.example/articles/rooks'
+  const { server, address } = await startBlog(stage.front, canonical)
+  stage.serves(server)
   const topic = topicOf(canonical)
   const ada = new Author('Ada')
   await post(stage.front, topic, ada.says(topic, 'There before.'))
   await post(stage.front, topic, ada.says(topic, 'And another one.'))
 
-  const visitor = await stage.visitor({ origins: [origin, stage.front], expects: [/favicon\.ico|status of 404/] })
+  const visitor = await stage.visitor({ origins: [address, stage.front] })
   const { page } = visitor
-  await page.goto(`${origin}/?utm_source=elsewhere`)
+  await page.goto(`${address}/?utm_source=elsewhere`)
   await until('the badge counts', async () => (await page.locator('#badge').innerText()) === '2 comments')
   const element = page.locator('iframe')
   const frame = page.frameLocator('iframe')
@@ -45,15 +41,6 @@ await scenario(async (stage) => {
   await stage.shot(page, 'embedded-after')
   await assertIsolated(page)
 })
-
-function article(front, canonical) {
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Rooks</title><link rel="canonical" href="${canonical}"></head>
-<body style="max-width: 40rem; margin: 2rem auto; font-family: serif"><h1>Rooks</h1>
-<p>Rooks are sociable. <a id="badge" data-rookery-count>?</a></p>
-<script async src="${front}/embed.js"></script>
-<p>Below the thread.</p></body></html>`
-}
 
 /** All of the thread is to be seen: the frame has nothing to scroll, and no great void below. */
 async function assertFits(element, frame) {
