@@ -51,7 +51,13 @@ impl Load {
 
 /// A GET as bytes.
 pub fn get(path: &str, accept: &str) -> Bytes {
-    Bytes::from(format!("GET {path} HTTP/1.1\r\nHost: bench\r\nAccept: {accept}\r\n\r\n"))
+    request(path, &[("Accept", accept)])
+}
+
+/// A GET with any headers as bytes.
+pub fn request(path: &str, headers: &[(&str, &str)]) -> Bytes {
+    let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    Bytes::from(format!("GET {path} HTTP/1.1\r\nHost: bench\r\n{lines}\r\n"))
 }
 
 /// A POST as bytes.

@@ -9,6 +9,7 @@ mod blocks;
 mod bus;
 mod comment;
 mod folder;
+mod front;
 mod hello;
 mod life;
 mod load;
@@ -25,6 +26,8 @@ type Scenario = (&'static str, fn() -> Table);
 const SCENARIOS: &[Scenario] = &[
     ("life", life::measure),
     ("web", web::measure),
+    ("front", front::measure),
+    ("growth", front::growth),
     ("bus", bus::measure),
     ("store", store::measure),
     ("blocks", blocks::measure),

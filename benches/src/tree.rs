@@ -39,14 +39,24 @@ impl Tree {
 
     /// Starts one with more configuration and waits until it is ready.
     pub fn start_with(sections: &str) -> Self {
+        Self::begin("", sections, |_| {})
+    }
+
+    /// Starts one with more settings of the front, in a store that `fill` has filled.
+    pub fn start_filled(front: &str, fill: impl FnOnce(&Path)) -> Self {
+        Self::begin(front, "", fill)
+    }
+
+    fn begin(front: &str, sections: &str, fill: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::Builder::new().prefix("rb").tempdir().expect("a temporary directory");
         let path = folder.path();
         let text = format!(
             "[common]\ndata_dir = \"{0}/data\"\nruntime_dir = \"{0}/run\"\nlog = \"warn\"\n[http-front]\nlisten = \
-             \"127.0.0.1:0\"\n[ipfs-node]\nrpc_listen = \"127.0.0.1:0\"\ngateway_listen = \"127.0.0.1:0\"\n{sections}",
+             \"127.0.0.1:0\"\n{front}[ipfs-node]\nrpc_listen = \"127.0.0.1:0\"\ngateway_listen = \"127.0.0.1:0\"\n{sections}",
             path.display()
         );
         fs::write(path.join("rookery.toml"), text).expect("a file in our directory");
+        fill(&path.join("data/comments"));
         let began = Instant::now();
         let mut supervisor = Command::new(program("supervisor"))
             .args(["up", "--config"])
