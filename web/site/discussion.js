@@ -117,10 +117,11 @@ export class Discussion {
     const blob = kept.blob ?? await compose(author, { topic: this.topic, ...words, date_ms: this.#date(words.edits) });
     kept.keep(blob);
     const waits = (why, wait_ms) => told(`Not sent yet (${why}). Trying again in ${Math.ceil(wait_ms / 1000)} s.`);
-    const { id } = await postUntilKept(this.topic, blob, { signal, waits });
+    const { id, seq } = await postUntilKept(this.topic, blob, { signal, waits });
     told('Posted.');
-    // It comes by the stream; where there is none it is fetched.
-    const came = new Promise((done) => { this.arrived = done; });
+    // It comes by the stream, often before the receipt; where there is none it is fetched.
+    const came = new Promise((done) => { this.arrived = () => this.thread.last_seq >= seq && done(); });
+    this.arrived();
     const isLate = !this.live?.isStreaming || await Promise.race([came, sleep(EVENT_WAIT_MS, 'late')]) === 'late';
     if (isLate) await this.refresh().catch(() => {});
     return id;
