@@ -5,6 +5,7 @@ mod client;
 mod crowded;
 mod drain;
 mod h2;
+mod ipfs;
 mod kept;
 mod live;
 mod pages;

@@ -53,6 +53,7 @@ pub(super) struct Rig {
     pub(super) address: SocketAddr,
     pub(super) reads: Arc<Stand<Reads>>,
     pub(super) writes: Arc<Stand<Writes>>,
+    pub(super) shelf: Arc<Stand<Shelf>>,
     pub(super) board: BoardWriter,
     /// Where hints of the writer come in.
     pub(super) hints: mpsc::Sender<Heard<Arrived>>,
@@ -82,6 +83,7 @@ impl Rig {
         let mut all = Rookery::default();
         change(&mut all);
         let (reads, writes) = (Stand::new(reads), Stand::new(Writes::default()));
+        let shelf = Stand::new(Shelf::default());
         let measures = Measures::default();
         let runtime_dir = tempfile::tempdir().unwrap();
         let board = BoardWriter::open(runtime_dir.path()).unwrap();
@@ -97,7 +99,7 @@ impl Rig {
             reads: Arc::clone(&reads),
             events,
             writes: Arc::clone(&writes),
-            blocks: Stand::new(Shelf::default()),
+            blocks: Arc::clone(&shelf),
             board: BoardReader::open(runtime_dir.path()).unwrap(),
             tree: Tree::new("/nonexistent/status.sock".into(), "http-front.0".to_owned(), String::new),
             measures: measures.clone(),
@@ -115,6 +117,7 @@ impl Rig {
             address,
             reads,
             writes,
+            shelf,
             board,
             hints,
             _runtime_dir: runtime_dir,
