@@ -7,6 +7,7 @@
 //! * [`process`]: signals by process id, and the search for processes that were left behind.
 //! * [`http`]: a client that hides nothing: no retry, headers and trailers as they came.
 //! * [`comments`]: comments as clients write them, and what the server says about them.
+//! * [`live`]: somebody who reads live events as a browser does.
 //! * [`kubo`]: the real IPFS daemon, to compare with.
 //! * [`multipart`]: what Kubo's RPC wants to be sent.
 //! * [`skipped`]: what is said and counted when a peer is missing.
@@ -23,6 +24,7 @@ pub mod comments;
 pub mod echo;
 pub mod http;
 pub mod kubo;
+pub mod live;
 pub mod multipart;
 pub mod process;
 pub mod programs;

@@ -11,6 +11,7 @@ mod http_surface;
 mod ipfs_away;
 mod kept_answers;
 mod kill_any_box;
+mod live;
 mod openapi;
 mod servers;
 mod side_by_side;
