@@ -1,9 +1,5 @@
 /**
  * One thread, alive: loads it, follows it, has it proven, and posts to it. Made and dropped by `page.js`, which shows it.
- *
- * @typedef {import('./thread/thread.js').Entry} Entry
- * @typedef {{ draw: () => void, prove: (proof: import('./proof/prover.js').Proof) => void,
- *             announce: (say: string) => void, reached: (isReached: boolean) => void }} Show
  */
 import { compose } from './comment/compose.js';
 import { dateSeconds } from './comment/record.js';
@@ -83,7 +79,7 @@ export class Discussion {
     this.#changed();
   }
 
-  /** @param {import('./thread/tree.js').Order} order */
+  /** @param {Order} order */
   async read(order) {
     remember('order', order);
     Object.assign(this, { order, roots: PAGE });
@@ -104,7 +100,7 @@ export class Discussion {
     this.#changed();
   }
 
-  /** @returns {import('./keep/names.js').Name | undefined} the name in this browser that wrote a comment */
+  /** @returns {Name | undefined} the name in this browser that wrote a comment */
   authorOf = (entry) => (keyOf(entry) ? nameOfKey(keyOf(entry)) : undefined);
 
   isMine = (entry) => Boolean(this.authorOf(entry));
@@ -191,7 +187,7 @@ export class Discussion {
     this.prover.soon(wait_ms);
   }
 
-  /** @returns {import('./proof/check.js').Question} */
+  /** @returns {Question} */
   #question() {
     const { folder, entries, count, next } = this.thread;
     const shown = { entries: [...entries.values()], count, isWhole: next === null };

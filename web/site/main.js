@@ -4,8 +4,8 @@
  */
 import { Page } from './page.js';
 import { readHash, topicOf } from './thread/address.js';
-import { keepTime } from './ui/clock.js';
 import { showStart } from './ui/start.js';
+import { keepTime } from './ui/time.js';
 
 const isEmbedded = document.documentElement.classList.contains('embedded');
 const host = document.querySelector('main');

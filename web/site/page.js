@@ -5,8 +5,7 @@ import { urlOf, writeHash } from './thread/address.js';
 import { Refused, addressOf } from './thread/server.js';
 import { Composer } from './ui/composer.js';
 import { el } from './ui/dom.js';
-import { NameChooser } from './ui/name-chooser.js';
-import { NamesPanel } from './ui/names-panel.js';
+import { NameChooser, NamesPanel } from './ui/names.js';
 import { ProofView } from './ui/proof-view.js';
 import { OrderChoice, ThreadView } from './ui/thread-view.js';
 

@@ -20,8 +20,7 @@ test('a CID is the text that every IPFS software makes of it', () => {
 
 test('an id in any spelling is the same id', () => {
   const binary = cidOf(bytes('hi'), 0x55);
-  const spellings = [ID, ID.toUpperCase(), `f${toHex(binary)}`, `/ipfs/${ID}`, `u${Buffer.from(binary).toString('base64url')}`,
-    `m${Buffer.from(binary).toString('base64')}`];
+  const spellings = [ID, ID.toUpperCase(), `f${toHex(binary)}`, `F${toHex(binary).toUpperCase()}`, `/ipfs/${ID}`];
   for (const spelling of spellings) assert.equal(normalId(spelling), ID, spelling);
   assert.equal(normalId('a'.repeat(40)), 'a'.repeat(40));
   for (const wrong of ['', 'b', 'bafy', 'A'.repeat(40), 'Qm', '!']) assert.equal(normalId(wrong), null, wrong);

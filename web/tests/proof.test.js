@@ -140,3 +140,16 @@ test('edits and deletions cannot be edited or deleted', async () => {
   const edit = await compose(author, words('edited', { edits: sha1Hex(mine) }));
   assert.deepEqual(await seen([mine, edit, await compose(author, words('gone', { deletes: sha1Hex(edit) }))]), ['edited']);
 });
+
+test('an edit whose target is spelled in a way that only the server reads accuses nobody', async () => {
+  const author = await kim(1);
+  const mine = await compose(author, words('mine'));
+  const decimal = `9${BigInt(`0x${Buffer.from(cidOf(bytes(mine), 0x55)).toString('hex')}`)}`;
+  const edit = await compose(author, words('edited', { edits: decimal }));
+  const folder = await inspect(folderCar([mine, edit].map(bytes)), TOPIC, new Set());
+  const { fact } = [...folder.thread.values()][0];
+  const entry = { id: fact.id, legacy_id: fact.legacy, headers: fact.record.headers, text: 'edited', signature: 'valid',
+    edited_by: cidText(bytes(edit), 0x55), deleted: false };
+  assert.deepEqual(compare(folder, { entries: [entry], count: 1, isWhole: true }), []);
+  assert.match(says(compare(folder, { entries: [{ ...entry, text: 'other' }], count: 1, isWhole: true })), /other words/);
+});

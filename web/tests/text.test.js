@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { takeApart } from '../site/text/links.js';
-import { ago } from '../site/text/time.js';
 import { displayName, isVisible } from '../site/text/visible.js';
+import { ago } from '../site/ui/time.js';
 
 const linksOf = (text) => takeApart(text).filter(({ kind }) => kind === 'link').map(({ text: link }) => link);
 const whole = (text) => takeApart(text).map((piece) => piece.text).join('');

@@ -8,7 +8,7 @@ export const COMMENT_BYTES = 16_384;
 export const HEADER_BYTES = 700;
 
 /**
- * @param {import('../keep/names.js').Name} author
+ * @param {Name} author
  * @param {{ topic: string, parent: string, date_ms: number, text: string, edits?: string, deletes?: string }} words
  * @returns {Promise<string>} the blob, as it is posted
  */

@@ -1,10 +1,6 @@
 /**
  * Reads a comment: header lines, a blank line, text. By the server's rules, so that both see the same comment in the same
  * bytes; what the server would have refused is `Damage`.
- *
- * @typedef {{ key: string, signature: Uint8Array, part: Uint8Array }} Signed
- * @typedef {{ headers: [string, string][], text: string, signed: Signed | null, topic: string | undefined,
- *             edits: string | undefined, deletes: string | undefined, date_s: number }} Record
  */
 import { fromHex } from '../codec/text.js';
 import { Damage } from '../codec/wire.js';
@@ -50,19 +46,17 @@ function readLine(line) {
 }
 
 function checkNames(names) {
-  const folded = names.map((name) => name.toLowerCase());
-  if (names.length > LINES_LIMIT || new Set(folded).size < names.length) throw new Damage('a header stands twice');
-  const known = new Map(KNOWN.map((name) => [name.toLowerCase(), name]));
-  const isOdd = (name) => known.has(name.toLowerCase()) && known.get(name.toLowerCase()) !== name;
-  if (names.some(isOdd)) throw new Damage('a header is spelled in another way');
+  const folded = new Set(names.map((name) => name.toLowerCase()));
+  const isOdd = (name) => KNOWN.some((known) => known !== name && known.toLowerCase() === name.toLowerCase());
+  const isRight = names.length <= LINES_LIMIT && folded.size === names.length && !names.some(isOdd);
+  if (!isRight) throw new Damage('a header stands twice, or is spelled in another way');
 }
 
 /** @returns {Signed | null} */
 function findSigned(bytes, headers) {
   const at = headers.findIndex(([name]) => name === 'Signature');
   if (at < 0) return null;
-  const above = headers.slice(0, at).some(([name]) => name !== 'Postmark');
-  if (above) throw new Damage('a header stands above the signature');
+  if (headers.slice(0, at).some(([name]) => name !== 'Postmark')) throw new Damage('a header stands above the signature');
   const key = valueOf(headers.slice(at + 1), 'Public-Key') ?? '';
   const signature = fromHex(headers[at][1], 64);
   if (!signature || !fromHex(key, 32)) throw new Damage('the signature or the key is not hexadecimal');

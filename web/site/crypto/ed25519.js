@@ -30,14 +30,13 @@ export async function publicKey(seed) {
   return toHex(Uint8Array.from(atob(x.replace(/-/g, '+').replace(/_/g, '/')), (c) => c.charCodeAt(0)));
 }
 
-/** @param {string} seed @param {Uint8Array} message @returns {Promise<Uint8Array>} */
 export async function sign(seed, message) {
   const native = await browser();
   if (!native) return (await library()).sign(message, fromHex(seed, 32));
   return new Uint8Array(await native.sign(NAME, await privateKey(native, seed), message));
 }
 
-/** Strictly: nothing that fits more than one message. @param {Uint8Array} signature @param {Uint8Array} message @param {string} key */
+/** Strictly: no key or signature that fits more than one message. */
 export async function verify(signature, message, key) {
   const bytes = fromHex(key, 32);
   if (isSmall(bytes) || isSmall(signature.subarray(0, 32))) return false;

@@ -1,8 +1,6 @@
 /**
  * The names a visitor writes under, each with a key of its own, kept in the browser.
  * Asked by the composer and the panel of names.
- *
- * @typedef {{ name: string, seed: string, key: string }} Name `seed` is the secret
  */
 import { fromPkcs8, newSeed, publicKey, toPkcs8 } from '../crypto/ed25519.js';
 import { plain } from '../comment/compose.js';

@@ -45,7 +45,6 @@ export function remember(name, value) {
  * Words not yet posted, per topic and per comment that they answer or edit. Once signed, the blob is kept too: posting the
  * same bytes again is safe, signing the words again would make a second comment.
  *
- * @typedef {{ text: string, blob?: string }} Draft
  * @param {string} name @returns {Draft}
  */
 export const readDraft = (name) => recall(name) ?? { text: '' };

@@ -7,7 +7,7 @@ import { readCid } from './cid.js';
 const BEFORE = 'a265726f6f747381d82a582500';
 const BEHIND = '6776657273696f6e01';
 
-/** @returns {{ root: string, blocks: Generator<{ cid: import('./cid.js').Cid, bytes: Uint8Array }> }} */
+/** @returns {{ root: string, blocks: Generator<{ cid: Cid, bytes: Uint8Array }> }} */
 export function readCar(bytes) {
   const [size, start] = readVarint(bytes, 0);
   const end = start + size;

@@ -1,11 +1,6 @@
 /**
  * One check: fetch the folder unless it is the one at hand, inspect it, compare it with what is shown. Asked by
  * `worker.js`, or by `prover.js` where there are no module workers. Keeps the last folder.
- *
- * @typedef {{ url: string, topic: string, folder: string | null } & import('./compare.js').Shown} Question
- * @typedef {{ kind: 'done', root: string | null, findings: import('./inspect.js').Finding[], comments: number,
- *             signatures: number, edits: Record<string, number> }
- *         | { kind: 'moved' } | { kind: 'unchecked', why: string }} Verdict `edits`: when each was edited last
  */
 import { Damage } from '../codec/wire.js';
 import { compare } from './compare.js';

@@ -1,8 +1,6 @@
 /**
  * CIDs: what a block, a folder or a comment is called, made of the hash of its bytes. Only version 1 with SHA2-256 is
  * believed, because nothing else is checked.
- *
- * @typedef {{ text: string, codec: number, digest: Uint8Array, bytes: number }} Cid `bytes` is how long it is
  */
 import { fromMultibase, toBase32 } from '../codec/text.js';
 import { Damage, readVarint } from '../codec/wire.js';

@@ -1,27 +1,23 @@
-/**
- * Holds what the page shows against the folder that the server named. Pure. Asked by `check.js`.
- *
- * @typedef {import('../thread/thread.js').Entry} Entry
- * @typedef {{ entries: Entry[], count: number, isWhole: boolean }} Shown `isWhole` once all pages are loaded
- * @typedef {import('./inspect.js').Finding} Finding
- */
+/** Holds what the page shows against the folder that the server named. Pure. Asked by `check.js`. */
 import { normalId } from './cid.js';
 
-/** @param {import('./inspect.js').Folder} folder @param {Shown} shown @returns {Finding[]} none when all fits */
+/** @param {Folder} folder @param {Shown} shown @returns {Finding[]} none when all fits */
 export function compare(folder, shown) {
   const told = new Set(folder.findings.map(({ id }) => id));
   const deletions = deletionsOf(folder, shown);
   const wrong = shown.entries.filter(({ id }) => !told.has(id)).flatMap((entry) => {
-    const finding = entry.deleted ? judgeDeleted(entry, folder, deletions) : judge(entry, folder.thread.get(entry.id));
+    const finding = entry.deleted ? judgeDeleted(entry, folder, deletions) : judge(entry, folder);
     return finding ? [{ id: entry.id, ...finding }] : [];
   });
   return [...folder.findings, ...wrong, ...judgeCount(folder, shown)];
 }
 
 /** @returns {Omit<Finding, 'id'> | null} */
-function judge(entry, place) {
+function judge(entry, { thread, idle }) {
+  const place = thread.get(entry.id);
   if (!place) return { say: 'This server shows a comment that is not in the folder it names.' };
-  const { fact: { record, legacy }, edit } = place;
+  const { record, legacy } = place.fact;
+  const edit = idle.find((effect) => effect.id === entry.edited_by && isUnread(effect, record)) ?? place.edit;
   const { text } = edit?.record ?? record;
   if (place.isDeleted) return { say: 'This server still shows a comment that its author deleted.' };
   if (entry.text !== text) return { say: 'This server shows other words than those in the folder it names.', text };
@@ -30,6 +26,9 @@ function judge(entry, place) {
   if (JSON.stringify([headers, legacy_id, edited_by, signature]) === JSON.stringify(right)) return null;
   return { say: 'This server shows another name, date or header than the comment in the folder has.' };
 }
+
+/** An edit by the same author that names its target in a base which the server reads and this does not. */
+const isUnread = ({ record: { edits, signed } }, target) => edits && !normalId(edits) && signed.key === target.signed?.key;
 
 /** A deleted comment has left the folder; what is left is the deletion that names it. */
 function judgeDeleted(entry, { thread }, { named, isSpare }) {

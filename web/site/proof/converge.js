@@ -4,16 +4,12 @@
  * 1. Signed comments with the same signed part are one group, shown under the smallest id. An unsigned one is alone.
  * 2. An edit or a deletion applies to the groups of the comments it names, by either id, if the keys are the same.
  * 3. A group that a deletion applies to is deleted; otherwise the latest edit is shown, by (`Date`, id).
- *
- * @typedef {{ id: string, legacy: string, digest: string, group: string,
- *             record: import('../comment/record.js').Record }} Fact `digest` in hexadecimal, which sorts as bytes do
- * @typedef {{ fact: Fact, edit: Fact | null, isDeleted: boolean }} Place
  */
 import { normalId } from './cid.js';
 
 /**
  * @param {Fact[]} facts
- * @returns {{ thread: Map<string, Place>, idle: Fact[] }} what is shown, by id, and the effects that name nothing known
+ * @returns {{ thread: Map<string, Standing>, idle: Fact[] }} what is shown, by id, and the effects that name nothing known
  */
 export function converge(facts) {
   const isEffect = ({ record }) => Boolean(record.edits || record.deletes);

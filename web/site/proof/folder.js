@@ -9,7 +9,7 @@ const MURMUR3 = 0x22;
 /**
  * @param {string} root the folder's CID
  * @param {Map<string, Uint8Array>} blocks by CID
- * @returns {Map<string, import('./cid.js').Cid>} files by name
+ * @returns {Map<string, Cid>} files by name
  */
 export function listFolder(root, blocks) {
   const files = new Map();

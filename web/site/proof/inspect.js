@@ -1,10 +1,6 @@
 /**
  * Checks everything in a CAR: each block's hash, the way from the root to each file, each file's name, each comment's form
  * and signature. What is wrong it says, and goes on. Asked by `check.js`.
- *
- * @typedef {{ id: string | null, say: string, text?: string }} Finding what is wrong, and with which comment
- * @typedef {{ root: string | null, thread: Map<string, import('./converge.js').Place>, findings: Finding[],
- *             idle: import('./converge.js').Fact[], signatures: number }} Folder
  */
 import { toHex } from '../codec/text.js';
 import { Damage } from '../codec/wire.js';
@@ -58,7 +54,7 @@ function sentence(cause, what) {
   throw cause;
 }
 
-/** @returns {Promise<import('./converge.js').Fact>} */
+/** @returns {Promise<Fact>} */
 async function readFile(name, cid, bytes, topic, known) {
   if (!bytes || cid.codec !== RAW) throw new Damage('the server withholds it');
   const legacy = toHex(await sha1(bytes));

@@ -1,9 +1,6 @@
 /**
  * Asks for proof of what is shown, again after each change, and follows the server when it has moved on meanwhile.
  * Asked by `discussion.js`. Keeps at most one question under way.
- *
- * @typedef {{ state: 'checking' | 'unverified' | 'verified' | 'lying', why?: string, comments?: number,
- *             signatures?: number, root?: string, findings?: import('./inspect.js').Finding[] }} Proof
  */
 
 /** So often in a row the server may name one folder and hand out another before it is called a liar. */
@@ -18,11 +15,7 @@ const TWO_FOLDERS = { state: 'lying', findings: [{ id: null, say: 'This server n
 const sleep = (wait_ms) => new Promise((done) => { setTimeout(done, wait_ms); });
 
 export class Prover {
-  /**
-   * @param {() => import('./check.js').Question} question what is shown now
-   * @param {() => Promise<void>} refresh reads again which folder the server names
-   * @param {(proof: Proof, edits?: Record<string, number>) => void} tell
-   */
+  /** `question` says what is shown now; `refresh` reads again which folder the server names. */
   constructor(question, refresh, tell) {
     Object.assign(this, { question, refresh, tell, check: askWorker() });
   }
@@ -53,7 +46,6 @@ export class Prover {
     if (proof.why) this.soon(AGAIN_MS);
   }
 
-  /** @returns {Promise<[Proof, Record<string, number>?]>} */
   async settle() {
     let differed = 0;
     for (let round = 0; round < ROUNDS_LIMIT && !this.isStopped; round += 1) {
@@ -75,7 +67,7 @@ export class Prover {
   }
 }
 
-/** @returns {(question: object) => Promise<import('./check.js').Verdict>} */
+/** @returns {(question: object) => Promise<Verdict>} */
 function askWorker() {
   const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
   // A browser without module workers does the work itself.

@@ -1,8 +1,4 @@
-/**
- * Takes a text apart into words, addresses, and characters that would turn the words around them. Pure.
- *
- * @typedef {{ kind: 'words' | 'link' | 'control', text: string, href?: string }} Piece
- */
+/** Takes a text apart into words, addresses, and characters that would turn the words around them. Pure. */
 
 const ADDRESS = /https?:\/\/[^\s<>"\u0000-\u001f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+/giu;
 /** The two that override the direction of what follows; the milder ones end with their paragraph. */

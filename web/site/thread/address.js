@@ -1,7 +1,5 @@
 /**
  * What a page is called: `/#<page address or topic>`, perhaps with `&c=<comment>`, in a frame with `&o=<origin around it>`.
- *
- * @typedef {{ page: string, comment: string | null, origin: string | null }} Place
  */
 import { toHex } from '../codec/text.js';
 import { sha1 } from '../crypto/hash.js';

@@ -1,9 +1,6 @@
 /**
  * Follows a thread: by server-sent events, and where they do not come through by asking again and again.
  * Asked by `discussion.js`. Keeps one stream or one timer.
- *
- * @typedef {{ happened: (kind: string, event: object) => void, reset: () => void, poll: () => Promise<void>,
- *             reached: (isReached: boolean) => void }} Listener
  */
 import { addressOf } from './server.js';
 

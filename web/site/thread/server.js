@@ -15,7 +15,7 @@ export class Unreachable extends Error {}
 
 /** The answer was no. */
 export class Refused extends Error {
-  /** @param {number} status @param {string} say @param {number} wait_ms how long the server asks to wait, 0 if not */
+  /** `wait_ms` is how long the server asks to wait. */
   constructor(status, say, wait_ms) {
     super(say);
     Object.assign(this, { status, wait_ms });
@@ -30,7 +30,7 @@ export class Refused extends Error {
 /** @param {string} path */
 export const addressOf = (path) => new URL(path, BASE).href;
 
-/** @param {string} topic @param {{ after?: number, limit?: number }} part @param {string} [etag] of the page at hand */
+/** A page of a thread, or null when the one with this tag is still right. */
 export async function readPage(topic, { after, limit }, etag) {
   const query = new URLSearchParams(Object.entries({ after, limit }).filter(([, value]) => value));
   const headers = { Accept: 'application/json', ...(etag && { 'If-None-Match': etag }) };

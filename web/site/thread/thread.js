@@ -1,9 +1,4 @@
-/**
- * What the page knows of a thread: the pages it has loaded and the events since. Pure. Asked by `discussion.js`.
- *
- * @typedef {{ id: string, legacy_id: string, seq: number, headers: [string, string][], text: string | null,
- *             signature: 'valid' | 'none', edited_by: string | null, deleted: boolean }} Entry
- */
+/** What the page knows of a thread: the pages it has loaded and the events since. Pure. Asked by `discussion.js`. */
 export class Thread {
   /** @type {Map<string, Entry>} */
   entries = new Map();

@@ -3,16 +3,11 @@
  *
  * A comment whose parent is not here stands at the root. Below a certain depth answers stand under one another, and say
  * whom they answer; otherwise a long exchange would be a staircase out of the window.
- *
- * @typedef {import('./thread.js').Entry} Entry
- * @typedef {{ entry: Entry, parent: Entry | null, isFlat: boolean, isOrphan: boolean, replies: Branch[] }} Branch
  */
 import { headerOf } from './thread.js';
 
 /** Levels of answers that are indented. */
 export const DEPTH = 4;
-
-/** @typedef {'oldest' | 'newest'} Order the order of the roots; answers are always read from the oldest on */
 
 /** @param {Iterable<Entry>} entries @param {Order} order @param {string} topic @returns {Branch[]} */
 export function arrange(entries, order, topic) {

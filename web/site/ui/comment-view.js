@@ -1,19 +1,11 @@
-/**
- * One comment on the page, and what can be done with it. Asked by `thread-view.js`.
- *
- * @typedef {import('../thread/thread.js').Entry} Entry
- * @typedef {import('../thread/tree.js').Branch} Branch
- * @typedef {{ made: (view: CommentView) => void, reply: (view: CommentView) => void, edit: (view: CommentView) => void,
- *             remove: (entry: Entry) => Promise<void>, isMine: (entry: Entry) => boolean,
- *             isNamesake: (entry: Entry) => boolean, hrefOf: (id: string) => string }} Actions
- */
+/** One comment on the page, and what can be done with it. Asked by `thread-view.js`. */
 import { dateSeconds } from '../comment/record.js';
 import { displayName } from '../text/visible.js';
 import { headerOf, keyOf } from '../thread/thread.js';
-import { timeElement } from './clock.js';
 import { button, copyButton, el, newId } from './dom.js';
 import { keyMark, shortKey } from './mark.js';
 import { prose } from './prose.js';
+import { timeElement } from './time.js';
 
 const tag = (text, title) => el('span', { class: 'tag', title }, text);
 
@@ -47,7 +39,7 @@ export class CommentView {
     this.#offer();
   }
 
-  /** What the proof found wrong with it, if anything. @param {import('../proof/inspect.js').Finding | null} finding */
+  /** What the proof found wrong with it, if anything. @param {Finding | null} finding */
   accuse(finding) {
     if (this.finding === finding) return;
     this.finding = finding;

@@ -1,11 +1,6 @@
 /**
  * The form that comments are written in: new ones, answers and edits. Asked by `page.js`. What is typed is kept as a draft
  * at once, until the comment is on the server's disk.
- *
- * @typedef {{ label: string, action: 'Post' | 'Save', draft: string, text?: string,
- *             author: () => Promise<import('../keep/names.js').Name>, chooser: Node | string,
- *             send: (text: string, author: object, told: (say: string) => void, signal: AbortSignal) => Promise<void>,
- *             done: () => void, cancel?: () => void }} Options
  */
 import { COMMENT_BYTES, HEADER_BYTES, plain } from '../comment/compose.js';
 import { keepDraft, readDraft } from '../keep/storage.js';
@@ -16,7 +11,7 @@ const TEXT_BYTES = COMMENT_BYTES - HEADER_BYTES;
 const SCARCE_BYTES = 1_000;
 
 export class Composer {
-  /** @param {Options} options */
+  /** @param {ComposerOptions} options */
   constructor(options) {
     this.options = options;
     const noteId = newId('note');

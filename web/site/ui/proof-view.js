@@ -10,13 +10,13 @@ export class ProofView {
   body = el('div', { class: 'proof-body' });
   element = el('section', { class: 'proof', 'data-verification': true, 'aria-label': 'Verification' }, this.heading, this.body);
 
-  /** @param {(id: string) => import('./comment-view.js').CommentView | undefined} find */
+  /** @param {(id: string) => CommentView | undefined} find */
   constructor(find) {
     this.find = find;
     this.show({ state: 'checking' });
   }
 
-  /** @param {import('../proof/prover.js').Proof} proof */
+  /** @param {Proof} proof */
   show(proof) {
     const { state } = proof;
     this.element.dataset.state = state;
@@ -56,6 +56,5 @@ function folderLine(folder) {
 
 const explanation = () => el('details', { class: 'why' }, el('summary', {}, 'What does this mean?'), el('p', {}, EXPLANATION));
 
-const EXPLANATION = `All comments of a page are a folder on IPFS, and its name is made of its content. Your browser fetched the folder,
-  hashed every byte, checked every signature, and found what you see here. Whoever has the name of the folder can get it
-  from anywhere and check the same.`;
+const EXPLANATION = `All comments of a page are a folder on IPFS, named after its content. Your browser fetched the folder, hashed
+  every byte, checked every signature, and found what you see here. Anybody can do the same with its name.`;

@@ -20,6 +20,6 @@ export function showStart(host) {
 
 const POINTS = [
   ['Signed', 'What you write is signed with a key that is made and kept in your browser. Only you can edit or delete it.'],
-  ['Proven', 'All comments of a page are a folder on IPFS. Your browser checks every byte and signature of it, and tells you if this server lies.'],
-  ['Yours', 'Anybody can run this server, copy its comments, and read them without it.'],
+  ['Proven', 'Your browser checks every byte and every signature of what it shows, and tells you if this server lies.'],
+  ['Yours', 'The comments of a page are a folder on IPFS. Anybody can copy it, and read it without this server.'],
 ];

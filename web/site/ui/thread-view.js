@@ -12,7 +12,7 @@ export class ThreadView {
   tail = el('ol', { class: 'thread' });
   empty = el('p', { class: 'empty', hidden: true }, 'No comments yet. Yours would be the first.');
 
-  /** @param {import('./comment-view.js').Actions} actions @param {{ isEmbedded: boolean, more: () => void }} options */
+  /** @param {Actions} actions @param {{ isEmbedded: boolean, more: () => void }} options */
   constructor(actions, { isEmbedded, more }) {
     Object.assign(this, { actions, isEmbedded });
     this.more = button('', more, { class: 'more', hidden: true });
@@ -20,7 +20,7 @@ export class ThreadView {
     this.element = el('section', { 'aria-label': 'Comments', class: 'comments' }, ...parts);
   }
 
-  /** @param {import('../discussion.js').Discussion['view']} view */
+  /** @param {{ branches: Branch[], tail: Branch[], left: number, isEmpty: boolean }} view */
   render({ branches, tail, left, isEmpty }) {
     const used = new Set();
     order(this.list, branches.map((branch) => this.#place(branch, used)));
@@ -31,7 +31,7 @@ export class ThreadView {
     this.empty.hidden = !isEmpty;
   }
 
-  /** @param {import('../proof/inspect.js').Finding[]} findings */
+  /** @param {Finding[]} findings */
   accuse(findings) {
     const byId = new Map(findings.map((finding) => [finding.id, finding]));
     for (const [id, view] of this.views) view.accuse(byId.get(id) ?? null);

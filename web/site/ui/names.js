@@ -1,10 +1,55 @@
-/** The visitor's names and their keys: make, export, import, forget. Asked by `page.js`. */
-import { addName, allNames, cleanName, dropName, readKey, writeKey } from '../keep/names.js';
+/** The visitor's names: which one to write as, and the panel to make, export, import and forget them with. */
+import { addName, allNames, chooseName, cleanName, currentName, dropName, nameOfKey, readKey, writeKey } from '../keep/names.js';
 import { isLasting } from '../keep/storage.js';
 import { button, copyButton, el, unseen } from './dom.js';
 import { keyMark, shortKey } from './mark.js';
 
 const FILE_BYTES = 65_536;
+const NEW = 'new';
+
+/** A field for the first name, a list once there are some. A new name gets its key when it comes to posting. */
+export class NameChooser {
+  /** @param {() => void} changed */
+  constructor(changed) {
+    this.changed = changed;
+    this.field = el('input', { type: 'text', name: 'name', maxlength: 60, autocomplete: 'nickname', placeholder: 'Your name', dir: 'auto',
+      'aria-label': 'Your name' });
+    this.list = el('select', { 'aria-label': 'Write as', onchange: () => this.#chosen() });
+    this.element = el('div', { class: 'chooser' }, this.list, this.field);
+    this.refresh();
+  }
+
+  /** Names came or went. */
+  refresh() {
+    const names = allNames();
+    const options = names.map(({ name, key }) => el('option', { value: key }, name));
+    this.list.replaceChildren(...options, el('option', { value: NEW }, 'New name…'));
+    this.list.value = currentName()?.key ?? NEW;
+    this.list.hidden = !names.length;
+    this.field.hidden = this.list.value !== NEW;
+  }
+
+  #chosen() {
+    this.field.hidden = this.list.value !== NEW;
+    if (!this.field.hidden) return this.field.focus();
+    chooseName(this.list.value);
+    this.changed();
+  }
+
+  /** @returns {Promise<Name>} */
+  async author() {
+    if (this.list.value !== NEW) return nameOfKey(this.list.value);
+    const name = cleanName(this.field.value);
+    if (!name) {
+      this.field.focus();
+      throw new Error('a name is missing');
+    }
+    const added = await addName(name);
+    this.field.value = '';
+    this.changed();
+    return added;
+  }
+}
 
 export class NamesPanel {
   /** @param {boolean} isEmbedded @param {() => void} changed names came or went */
@@ -23,7 +68,7 @@ export class NamesPanel {
 
   #row(name) {
     const secret = el('textarea', { readonly: true, rows: 7, spellcheck: 'false', 'aria-label': `Secret key of ${name.name}` });
-    const shown = el('div', { class: 'secret', hidden: true }, el('p', { class: 'faint' }, 'Whoever has this can write as you. Keep it to yourself.'),
+    const shown = el('div', { class: 'secret', hidden: true }, el('p', { class: 'faint' }, 'Whoever has this can write as you.'),
       secret, copyButton('Copy', () => secret.value), button('Save as file', () => save(name)));
     const open = button('Export', () => {
       secret.value = writeKey(name);
@@ -62,7 +107,7 @@ export class NamesPanel {
     return el('form', { class: 'import', onsubmit: async (event) => {
       event.preventDefault();
       const key = readKey(text.value);
-      if (!key) return this.#say('This is no key of Ed25519.');
+      if (!key) return this.#did('This is no key of Ed25519.');
       const { name } = await addName(key.name || 'Imported name', key.seed);
       text.value = file.value = '';
       this.#did(`Imported. You write as ${name} now.`);
@@ -70,20 +115,16 @@ export class NamesPanel {
     el('button', { type: 'submit' }, 'Import'));
   }
 
-  #say(text) {
-    this.note.textContent = text;
-  }
-
   #did(text) {
     this.refresh();
-    this.#say(text);
+    this.note.textContent = text;
     this.changed();
   }
 }
 
 function whereKept(isEmbedded) {
-  if (!isLasting) return 'This browser lets the page keep nothing: your names, keys and drafts last until you leave. Export a key to keep it.';
-  const kept = 'Each name has a key that signs what you write. Keys are kept in this browser only: export them to write elsewhere.';
+  if (!isLasting) return 'This browser keeps nothing for this page: names, keys and drafts last until you leave. Export a key to keep it.';
+  const kept = 'Each name has a key that signs what you write. It is kept in this browser only: export it to write elsewhere.';
   return isEmbedded ? `${kept} Inside another site some browsers keep them for that site alone.` : kept;
 }
 
