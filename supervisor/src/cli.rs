@@ -5,6 +5,7 @@ mod client;
 mod detach;
 mod export;
 mod import;
+mod ingest;
 mod logs;
 mod operator;
 mod show;
@@ -103,6 +104,9 @@ enum Task {
         /// The folder.
         folder: PathBuf,
     },
+    /// Look at what the ingest server has taken in.
+    #[command(subcommand)]
+    Ingest(IngestTask),
     /// Check a configuration, or print the default one.
     #[command(subcommand)]
     Config(ConfigTask),
@@ -126,6 +130,16 @@ enum ConfigTask {
     },
     /// Print every key with its default and what it means.
     Default,
+}
+
+#[derive(Debug, Subcommand)]
+enum IngestTask {
+    /// Show every file in the journal, the oldest first.
+    List {
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -191,6 +205,9 @@ impl Cli {
             }
             Task::Export { folder } => export::export(&loaded()?, &folder),
             Task::Import { folder } => import::import(&loaded()?, &folder),
+            Task::Ingest(IngestTask::List { json }) => {
+                ingest::list(&loaded()?, if json { Form::Json } else { Form::Table })
+            }
             Task::Config(ConfigTask::Check { file }) => check(file.as_deref().or(given)),
             Task::Config(ConfigTask::Default) => show::text(DEFAULT_TOML),
             Task::Version => show::text(concat!("rookery ", env!("CARGO_PKG_VERSION"), "\n")),

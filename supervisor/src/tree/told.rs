@@ -55,13 +55,15 @@ pub fn banner(status: &Status) -> String {
     // The last to start is the first to be visited.
     let doors = status.boxes.iter().rev().flat_map(|one| &one.listen);
     for (purpose, address) in doors {
-        let (label, path) = match purpose.as_str() {
-            "http" => ("comments", ""),
-            "rpc" => ("IPFS RPC", "/api/v0/version"),
-            "gateway" => ("IPFS blocks", "/ipfs/<CID>?format=raw"),
-            other => (other, ""),
+        let (label, scheme, path) = match purpose.as_str() {
+            "http" => ("comments", "http://", ""),
+            "rpc" => ("IPFS RPC", "http://", "/api/v0/version"),
+            "gateway" => ("IPFS blocks", "http://", "/ipfs/<CID>?format=raw"),
+            "upload" => ("files in", "tcp ", ""),
+            "download" => ("files out", "tcp ", ""),
+            other => (other, "http://", ""),
         };
-        let _ = writeln!(text, "  {:<14}http://{address}{path}", format!("{label}:"));
+        let _ = writeln!(text, "  {:<14}{scheme}{address}{path}", format!("{label}:"));
     }
     let _ = writeln!(text, "  {:<14}{}", "data:", status.data_dir);
     text
