@@ -75,7 +75,7 @@ struct Visitor {
 
 /// Why somebody is not served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Away {
+pub(crate) enum Away {
     /// He is not on the list.
     Stranger,
     /// His neighbourhood has all that it may have.
@@ -83,7 +83,7 @@ enum Away {
 }
 
 impl Manners {
-    fn admit(&self, peer: SocketAddr) -> Result<Place, Away> {
+    pub(crate) fn admit(&self, peer: SocketAddr) -> Result<Place, Away> {
         let address = peer.ip().to_canonical();
         if address.is_loopback() {
             return Ok(Place::uncounted());

@@ -1,6 +1,7 @@
 //! The parts of `ingest-server`, for its program, its client and its tests.
 
 pub mod blocks;
+pub mod cluster;
 pub mod door;
 pub mod download;
 pub mod intake;

@@ -1,13 +1,15 @@
 //! `ingest-server`: takes files over plain TCP and answers with their CIDs; gives files out the same way.
 //!
-//! Asked by clients of the original ARTC servers and by `ingest`, over TCP. Asks `ipfs-shim`. Keeps
+//! Asked by clients of the original ARTC servers and by `ingest`, over TCP, and by those servers themselves, which take it
+//! for an IPFS Cluster, over HTTP. Asks `ipfs-shim`. Keeps
 //! `<data_dir>/ingest-server/uploads.jsonl`, the journal of uploads, and no byte of a file.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 use daemon::{Boot, OrFail as _};
 use ingest_server::{
     blocks::Ipfs,
+    cluster::Cluster,
     door::Door,
     download::Downloads,
     journal::{self, Journal},
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
         let path = boot.writes(boot.places().data_dir.join(JOURNAL));
         let upload = boot.listens("upload", boot.config().upload_listen);
         let download = boot.listens("download", boot.config().download_listen);
+        let cluster = boot.config().cluster_listen.map(|address| boot.listens("cluster", address));
         boot.confine(|running, config| async move {
             let measures = Measures::default();
             running.register(|registry| measures.register(registry));
@@ -34,16 +37,23 @@ fn main() -> ExitCode {
             let quota = Quota::new(settings::mib(config.quota_mib), past);
             let settings = Settings::new(&config, running.all(), running.stop());
             let ipfs = Ipfs::new(running.asker(blocks)?, settings.ipfs_wait);
+            let downloads = Downloads::new(ipfs.clone(), &settings, measures.clone()).into();
+            let uploads = Arc::new(Uploads::new(ipfs, journal, quota, settings, measures.clone()));
+            let cluster = Cluster {
+                listener: cluster.map(|listens| running.listener(&listens)).transpose()?,
+                uploads: Arc::clone(&uploads),
+                manners: settings::manners(&config, running.all()),
+            };
             let door = Door {
                 upload: running.listener(&upload)?,
                 download: running.listener(&download)?,
-                downloads: Downloads::new(ipfs.clone(), &settings, measures.clone()).into(),
-                uploads: Uploads::new(ipfs, journal, quota, settings, measures.clone()).into(),
+                downloads,
+                uploads,
                 manners: settings::manners(&config, running.all()),
                 measures,
             };
             running.ready();
-            door.keep_open(running.stop(), running.pulse()).await;
+            tokio::join!(door.keep_open(running.stop(), running.pulse()), cluster.keep_open(running.stop()));
             Ok(())
         })
     })

@@ -95,7 +95,7 @@ impl From<Failed> for Lost {
 
 impl Lost {
     /// One word for metrics.
-    fn outcome(&self) -> &'static str {
+    pub(crate) fn outcome(&self) -> &'static str {
         match self {
             Self::HungUp => "hung_up",
             Self::Silent(_) => "silent",
@@ -111,9 +111,11 @@ impl Lost {
 }
 
 /// A file that was kept.
-struct Kept {
-    cid: Cid,
+pub(crate) struct Kept {
+    pub(crate) cid: Cid,
     bytes: u64,
+    /// Of all its blocks.
+    pub(crate) dag_bytes: u64,
 }
 
 /// A file whose marker has come.
@@ -137,7 +139,7 @@ impl<B: Blocks> Uploads<B> {
         let (outcome, after_bytes) = self.upload(&mut stream, peer, &token, began).await;
         let took = began.elapsed();
         let answer = match outcome {
-            Ok(Kept { cid, bytes }) => {
+            Ok(Kept { cid, bytes, .. }) => {
                 tracing::info!(%peer, bytes, %cid, took_ms = took.as_millis(), "file kept");
                 self.measures.ended(Way::Upload, "kept", took);
                 Answer::Kept(cid)
@@ -168,10 +170,7 @@ impl<B: Blocks> Uploads<B> {
             })
         });
         match received {
-            Ok(whole) => {
-                let after_bytes = whole.after_bytes;
-                (self.keep(whole, peer, began).await, after_bytes)
-            }
+            Ok(Whole { intake, share, after_bytes }) => (self.keep(intake, share, peer, began).await, after_bytes),
             Err(lost) => (Err(lost), 0),
         }
     }
@@ -214,7 +213,7 @@ impl<B: Blocks> Uploads<B> {
         }
     }
 
-    async fn take(&self, bytes: Bytes, intake: &mut Intake<B>, share: &mut Share) -> Result<(), Lost> {
+    pub(crate) async fn take(&self, bytes: Bytes, intake: &mut Intake<B>, share: &mut Share) -> Result<(), Lost> {
         if bytes.is_empty() {
             return Ok(());
         }
@@ -227,8 +226,13 @@ impl<B: Blocks> Uploads<B> {
     }
 
     /// From here on the file is whole, and the client's patience is not asked any more.
-    async fn keep(&self, whole: Whole<B>, peer: SocketAddr, began: Instant) -> Result<Kept, Lost> {
-        let Whole { intake, share, .. } = whole;
+    pub(crate) async fn keep(
+        &self,
+        intake: Intake<B>,
+        share: Share,
+        peer: SocketAddr,
+        began: Instant,
+    ) -> Result<Kept, Lost> {
         let bytes = intake.file_bytes();
         let root = intake.finish().await?;
         let cid = Cid(root.cid);
@@ -237,7 +241,7 @@ impl<B: Blocks> Uploads<B> {
         let (time, seconds) = (now(), began.elapsed().as_secs_f64());
         self.journal.write(&uploads::Upload { time, peer, bytes, cid, seconds }).await?;
         share.keep(&cid);
-        Ok(Kept { cid, bytes })
+        Ok(Kept { cid, bytes, dag_bytes: root.tsize })
     }
 }
 

@@ -382,7 +382,9 @@ section! {
         upload_listen: SocketAddr = loopback(7147),
         /// Where files are given out. Port 0: any free one.
         download_listen: SocketAddr = loopback(7417),
-        /// Whether the two may be other addresses than loopback's: the protocol knows no passwords.
+        /// Where clients of an IPFS Cluster, such as the original ingest servers, may add files over HTTP; unset: nowhere.
+        cluster_listen: Option<SocketAddr> = None,
+        /// Whether these may be other addresses than loopback's: the protocol knows no passwords.
         public: bool = false,
         /// Who may connect, loopback aside; everybody when it is empty.
         allow: Vec<Network> = Vec::new(),
@@ -409,7 +411,9 @@ impl IngestServer {
     /// A listener that strangers reach is opened only for who says so.
     fn check_listens(&self) -> Result<(), ConfigError> {
         let listens = [("upload_listen", self.upload_listen), ("download_listen", self.download_listen)];
-        match listens.into_iter().find(|(_, address)| !self.public && !address.ip().to_canonical().is_loopback()) {
+        let cluster = self.cluster_listen.map(|address| ("cluster_listen", address));
+        let is_open = |address: &SocketAddr| !self.public && !address.ip().to_canonical().is_loopback();
+        match listens.into_iter().chain(cluster).find(|(_, address)| is_open(address)) {
             None => Ok(()),
             Some((key, address)) => Err(ConfigError::Value {
                 section: "ingest-server",
@@ -438,7 +442,7 @@ mod tests {
     #[test]
     fn the_documented_default_names_every_key() {
         let all = toml::Table::try_from(Rookery::default()).unwrap();
-        let optional = ["data_dir", "runtime_dir", "memory_soft_mib", "memory_hard_mib"];
+        let optional = ["data_dir", "runtime_dir", "memory_soft_mib", "memory_hard_mib", "cluster_listen"];
         let keys = all.values().flat_map(|section| section.as_table().unwrap().keys());
         for key in keys.map(String::as_str).chain(optional) {
             let named = DEFAULT_TOML.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{key} =")));
@@ -473,7 +477,7 @@ mod tests {
 
     #[test]
     fn files_are_taken_from_strangers_only_if_the_configuration_says_so() {
-        for key in ["upload_listen", "download_listen"] {
+        for key in ["upload_listen", "download_listen", "cluster_listen"] {
             let section = format!("[ingest-server]\n{key} = \"0.0.0.0:7147\"\n");
             let error = Rookery::parse(&section).unwrap_err().to_string();
             assert!(

@@ -87,11 +87,15 @@ fn embedded_ipfs(all: &Rookery) -> Row {
 
 fn ingest_server(all: &Rookery) -> Row {
     let config = &all.ingest_server;
-    Row::of::<IngestServer>().door("upload", config.upload_listen, "[ingest-server] upload_listen").door(
+    let row = Row::of::<IngestServer>().door("upload", config.upload_listen, "[ingest-server] upload_listen").door(
         "download",
         config.download_listen,
         "[ingest-server] download_listen",
-    )
+    );
+    match config.cluster_listen {
+        Some(address) => row.door("cluster", address, "[ingest-server] cluster_listen"),
+        None => row,
+    }
 }
 
 /// The rules that the instances of a row live by.
