@@ -5,12 +5,14 @@
 //! * [`browser`]: a real Chromium that is shown what the tree serves.
 //! * [`bus_peer`]: one end of the bus as a process, and [`echo`]: what it is asked.
 //! * [`process`]: signals by process id, and the search for processes that were left behind.
+//! * [`h2_frames`]: HTTP/2 frame by frame, for those who break its rules.
 //! * [`http`]: a client that hides nothing: no retry, headers and trailers as they came.
 //! * [`comments`]: comments as clients write them, and what the server says about them.
 //! * [`live`]: somebody who reads live events as a browser does.
 //! * [`kubo`]: the real IPFS daemon, to compare with.
 //! * [`multipart`]: what Kubo's RPC wants to be sent.
 //! * [`skipped`]: what is said and counted when a peer is missing.
+//! * [`proxy`]: a reverse proxy before the front.
 //! * [`schemathesis`]: what compares the front with its description.
 //! * [`sources`]: the repository itself, for the tests of the design's invariants.
 //! * [`visitors`]: many clients that post and read at once.
@@ -22,12 +24,14 @@ pub mod browser;
 pub mod bus_peer;
 pub mod comments;
 pub mod echo;
+pub mod h2_frames;
 pub mod http;
 pub mod kubo;
 pub mod live;
 pub mod multipart;
 pub mod process;
 pub mod programs;
+pub mod proxy;
 pub mod schemathesis;
 pub mod setup;
 pub mod skipped;

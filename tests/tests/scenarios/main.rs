@@ -1,11 +1,14 @@
 //! Scenarios on the whole tree: real processes, real sockets, real peers. Each test starts a tree of its own.
 
+mod abuse;
+mod behind_a_proxy;
 mod browser;
 mod by_hand;
 mod crash;
 mod damage;
 mod first_comment;
 mod folders;
+mod gateways;
 mod hostile_clients;
 mod http_surface;
 mod ipfs_away;
