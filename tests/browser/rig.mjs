@@ -31,6 +31,8 @@ export async function scenario(play) {
 function launch() {
   return chromium.launch({
     executablePath: find('chromium'),
+    // That signal means: come to an end, and look at everything once more.
+    handleSIGTERM: false,
     // Containers and build machines run as root, where there is no sandbox. Everything shown here is the repository's own.
     chromiumSandbox: false,
     // Names of the reserved domain lead here, so that a page can have a foreign, and an insecure, origin.
