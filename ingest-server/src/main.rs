@@ -39,17 +39,15 @@ fn main() -> ExitCode {
             let ipfs = Ipfs::new(running.asker(blocks)?, settings.ipfs_wait);
             let downloads = Downloads::new(ipfs.clone(), &settings, measures.clone()).into();
             let uploads = Arc::new(Uploads::new(ipfs, journal, quota, settings, measures.clone()));
-            let cluster = Cluster {
-                listener: cluster.map(|listens| running.listener(&listens)).transpose()?,
-                uploads: Arc::clone(&uploads),
-                manners: settings::manners(&config, running.all()),
-            };
+            let manners = || settings::manners(&config, running.all());
+            let listener = cluster.map(|listens| running.listener(&listens)).transpose()?;
+            let cluster = Cluster { listener, uploads: Arc::clone(&uploads), manners: manners() };
             let door = Door {
                 upload: running.listener(&upload)?,
                 download: running.listener(&download)?,
                 downloads,
                 uploads,
-                manners: settings::manners(&config, running.all()),
+                manners: manners(),
                 measures,
             };
             running.ready();

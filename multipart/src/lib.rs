@@ -2,8 +2,7 @@
 //!
 //! A library of layer 1: asked by `ipfs-node` and `ingest-server`, which take files over HTTP. Keeps at most one piece of
 //! input and one header. The crate `multer` was looked at first: it reads its source until that would block, which has no
-//! bound, copies every byte, and takes no part whose disposition is not `form-data`, which old clients of IPFS Cluster
-//! send (docs/decisions).
+//! bound, and copies every byte (docs/decisions/0009).
 
 use bytes::{Buf, Bytes, BytesMut};
 use thiserror::Error;

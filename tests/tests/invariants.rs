@@ -7,7 +7,7 @@ use proto::{config::Rookery, wiring::TABLE};
 use rookery_tests::sources::{self, Source};
 
 /// Every crate and its layer. An arrow points strictly downward.
-const LAYERS: [(&str, u8); 15] = [
+const LAYERS: [(&str, u8); 16] = [
     ("rookery-tests", 4),
     ("rookery-benches", 4),
     ("supervisor", 3),
@@ -17,6 +17,7 @@ const LAYERS: [(&str, u8); 15] = [
     ("sync-agent", 3),
     ("ipfs-shim", 3),
     ("ipfs-node", 3),
+    ("ingest-server", 3),
     ("daemon", 2),
     ("comment-store", 2),
     ("gateway", 2),
@@ -186,12 +187,11 @@ fn only_ipfs_shim_speaks_kubos_rpc_as_a_client() {
 }
 
 #[test]
-fn only_http_front_serves_the_web_and_only_ipfs_node_serves_beside_it() {
+fn only_http_front_serves_the_web_and_two_boxes_serve_programs_beside_it() {
     let servers = with_hyper("server");
-    assert!(
-        servers.iter().all(|name| ["http-front", "ipfs-node", "rookery-benches"].contains(&name.as_str())),
-        "{servers:?}"
-    );
+    // Kubo's RPC and gateway are the one's, a Cluster's `add` is the other's.
+    let may = ["http-front", "ipfs-node", "ingest-server", "rookery-benches"];
+    assert!(servers.iter().all(|name| may.contains(&name.as_str())), "{servers:?}");
     let clients = with_hyper("client");
     let may = ["ipfs-shim", "sync-agent", "rookery-tests", "rookery-benches"];
     assert!(clients.iter().all(|name| may.contains(&name.as_str())), "{clients:?}");
