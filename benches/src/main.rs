@@ -12,6 +12,7 @@ mod folder;
 mod front;
 mod hello;
 mod life;
+mod live;
 mod load;
 mod row;
 mod store;
@@ -28,6 +29,7 @@ const SCENARIOS: &[Scenario] = &[
     ("web", web::measure),
     ("front", front::measure),
     ("growth", front::growth),
+    ("live", live::measure),
     ("bus", bus::measure),
     ("store", store::measure),
     ("blocks", blocks::measure),
