@@ -139,7 +139,7 @@ export class Discussion {
     const isMissing = comment && !page.comments.some(({ id, legacy_id }) => id === comment || legacy_id === comment);
     if (isMissing) this.roots = Infinity;
     if (isMissing || this.order === 'newest') await this.#loadRest();
-    this.#changed(0);
+    this.#changed();
   }
 
   async #loadRest() {
@@ -180,11 +180,11 @@ export class Discussion {
     return date_ms;
   }
 
-  #changed(wait_ms) {
+  #changed() {
     if (this.isStopped) return;
     this.namesakes = this.#namesakes();
     this.show.draw();
-    this.prover.soon(wait_ms);
+    this.prover.changed();
   }
 
   /** @returns {Question} */

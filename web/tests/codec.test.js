@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { fromHex, fromMultibase, toBase32, toHex } from '../site/codec/text.js';
+import { fromHex, toBase32, toHex } from '../site/codec/text.js';
 import { Damage, readFields, readVarint } from '../site/codec/wire.js';
 import { normalId, readCid } from '../site/proof/cid.js';
 import { bytes, cidOf } from './fixture.js';
@@ -20,14 +20,10 @@ test('a CID is the text that every IPFS software makes of it', () => {
 
 test('an id in any spelling is the same id', () => {
   const binary = cidOf(bytes('hi'), 0x55);
-  const spellings = [ID, ID.toUpperCase(), `f${toHex(binary)}`, `F${toHex(binary).toUpperCase()}`, `/ipfs/${ID}`];
+  const spellings = [ID, ID.toUpperCase(), `f${toHex(binary)}`, `/ipfs/${ID}`];
   for (const spelling of spellings) assert.equal(normalId(spelling), ID, spelling);
   assert.equal(normalId('a'.repeat(40)), 'a'.repeat(40));
   for (const wrong of ['', 'b', 'bafy', 'A'.repeat(40), 'Qm', '!']) assert.equal(normalId(wrong), null, wrong);
-});
-
-test('base58 is read as the number that it is', () => {
-  assert.equal(Buffer.from(fromMultibase('z2NEpo7TZRRrLZSi2U')).toString(), 'Hello World!');
 });
 
 test('a number ends where its last byte says, and nowhere else', () => {

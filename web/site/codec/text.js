@@ -1,9 +1,8 @@
 /** Bytes as text: hexadecimal for topics and keys, multibase for CIDs. */
 
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
-const BASE58 = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
-/** Rookery writes base32 alone; these are the spellings that people use beside it. */
-const ALPHABETS = { b: BASE32, B: BASE32.toUpperCase(), f: '0123456789abcdef', F: '0123456789ABCDEF', z: BASE58 };
+/** Rookery writes base32 alone. What people write in a base that is not here is not read, and blamed on nobody. */
+const ALPHABETS = { b: BASE32, B: BASE32.toUpperCase(), f: '0123456789abcdef' };
 
 /** @param {Uint8Array} bytes */
 export const toHex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
@@ -16,12 +15,8 @@ export function fromHex(text, bytes) {
 
 /** @param {Uint8Array} bytes */
 export function toBase32(bytes) {
-  let [text, bits, held] = ['b', 0, 0];
-  for (const byte of bytes) {
-    bits = ((bits << 8) | byte) & 0xfff;
-    for (held += 8; held >= 5; held -= 5) text += BASE32[(bits >> (held - 5)) & 31];
-  }
-  return held ? text + BASE32[(bits << (5 - held)) & 31] : text;
+  const bits = Array.from(bytes, (byte) => byte.toString(2).padStart(8, '0')).join('');
+  return `b${bits.match(/.{1,5}/g).map((group) => BASE32[parseInt(group.padEnd(5, '0'), 2)]).join('')}`;
 }
 
 /** @param {string} text with its prefix @returns {Uint8Array | null} null when it is in no base that is read here */
@@ -29,10 +24,7 @@ export function fromMultibase(text) {
   const alphabet = ALPHABETS[text[0]] ?? '';
   const values = Array.from(text.slice(1), (character) => alphabet.indexOf(character));
   if (values.includes(-1) || values.length > 256) return null;
-  let number = values.reduce((sum, value) => sum * BigInt(alphabet.length) + BigInt(value), 0n);
-  // Of whole bytes only the last bits may be left over, and they are zero.
-  if (alphabet.length === 32) number >>= BigInt((5 * values.length) % 8);
-  const bytes = [];
-  for (; number > 0n; number >>= 8n) bytes.unshift(Number(number & 0xffn));
-  return Uint8Array.from(bytes);
+  const width = Math.log2(alphabet.length);
+  const bits = values.map((value) => value.toString(2).padStart(width, '0')).join('');
+  return Uint8Array.from({ length: Math.floor(bits.length / 8) }, (_, at) => parseInt(bits.slice(8 * at, 8 * at + 8), 2));
 }

@@ -20,11 +20,16 @@ export class Prover {
     Object.assign(this, { question, refresh, tell, check: askWorker() });
   }
 
-  /** Something has changed. */
-  soon(wait_ms = PAUSE_MS) {
+  /** Something has changed: what was proven before is not what is shown now. */
+  changed() {
+    this.tell({ state: 'checking' });
     this.isStale = this.isBusy;
+    if (!this.isBusy) this.soon(PAUSE_MS);
+  }
+
+  soon(wait_ms) {
     clearTimeout(this.timer);
-    if (!this.isBusy && !this.isStopped) this.timer = setTimeout(() => this.prove(), wait_ms);
+    if (!this.isStopped) this.timer = setTimeout(() => this.prove(), wait_ms);
   }
 
   stop() {
