@@ -149,18 +149,19 @@ impl<B: Blocks> Downloads<B> {
 
     async fn read_request(&self, stream: &TcpStream) -> Result<Request, Broken> {
         let mut reader = RequestReader::default();
-        let mut wait = self.patience.idle;
+        let mut begun = None;
         loop {
-            let piece = match timeout(wait, stream.readable()).await {
-                Ok(ready) => ready.and_then(|()| take_ready(stream, REQUEST_BYTES)),
-                Err(_) if wait == self.patience.idle => return Err(Broken::Silent(wait)),
-                Err(_) => return Ok(reader.finish()?),
+            let wait = begun.unwrap_or(self.patience.idle);
+            let piece = match (timeout(wait, stream.readable()).await, begun) {
+                (Ok(ready), _) => ready.and_then(|()| take_ready(stream, REQUEST_BYTES)),
+                (Err(_), None) => return Err(Broken::Silent(wait)),
+                (Err(_), Some(_)) => return Ok(reader.finish()?),
             };
             match piece {
                 Ok(None) => continue,
                 Ok(Some(piece)) => match reader.feed(&piece)? {
                     Reading::Done(request) => return Ok(request),
-                    Reading::More => wait = REQUEST_PAUSE.min(self.patience.idle),
+                    Reading::More => begun = Some(REQUEST_PAUSE.min(self.patience.idle)),
                 },
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(reader.finish()?),
                 Err(_) => return Err(Broken::HungUp),

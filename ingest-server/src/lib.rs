@@ -11,5 +11,7 @@ pub mod memory;
 pub mod patience;
 pub mod quota;
 pub mod settings;
+#[cfg(test)]
+mod tests;
 pub mod upload;
 pub mod wire;

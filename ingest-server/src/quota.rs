@@ -1,4 +1,5 @@
-//! How much all kept files may have together. A CID counts once, however often it was sent.
+//! How much all kept files may have together. A CID counts once, however often it was sent; while a file comes in, nobody
+//! knows its CID yet, so then it needs room of its own.
 //!
 //! Asked by uploads as they grow. Learns at the start from the journal what is there.
 
