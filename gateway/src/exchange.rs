@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{
     HeaderValue, Response, StatusCode,
     header::{
-        ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH,
+        ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH,
         X_CONTENT_TYPE_OPTIONS,
     },
 };
@@ -155,10 +155,10 @@ impl Exchange {
 
     /// The path leads nowhere. An archive proves it: its blocks are those where the next segment should have been.
     fn stray(&mut self, error: ReadError) -> Result<(), Refusal> {
-        let (Format::Car(params), true, false) = (self.ask.format, leads_nowhere(&error), self.ask.only_if_cached)
-        else {
-            return Err(refusal(error));
-        };
+        if self.ask.only_if_cached {
+            return Err(Refusal::NotCached(self.ask.path.root));
+        }
+        let (Format::Car(params), true) = (self.ask.format, leads_nowhere(&error)) else { return Err(refusal(error)) };
         let walk = Walk::of_the_way(std::mem::take(&mut self.way), params.dups);
         let root = self.ask.path.root;
         self.at = At::Over(Some(self.archive(&params, &[root], walk)));
@@ -189,6 +189,9 @@ impl Exchange {
         all.extend(headers::raw(&self.ask, cid));
         all.insert(headers::X_IPFS_ROOTS, headers::roots(roots));
         all.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        // Servers leave it out of the answer to a HEAD where the body has no bytes.
+        let given_bytes = range.as_ref().map_or(block_bytes, |range| range.end - range.start);
+        all.insert(CONTENT_LENGTH, given_bytes.into());
         let Some(range) = range else { return Ok(answer.map(|()| bytes)) };
         let told = format!("bytes {}-{}/{block_bytes}", range.start, range.end - 1);
         all.insert(CONTENT_RANGE, HeaderValue::try_from(told).expect("numbers may stand in a header"));

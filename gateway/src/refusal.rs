@@ -54,7 +54,7 @@ pub enum Refusal {
     #[error("the block is another one than If-Match names; a CID never changes its content")]
     Precondition,
     /// A block is not here, and nobody else was to be asked.
-    #[error("{0} is not here, and only-if-cached forbids to look elsewhere")]
+    #[error("not all of {0} is here, and only-if-cached forbids to look elsewhere")]
     NotCached(Cid),
     /// A block is not here.
     #[error("{0} is not here: ask a server that has it")]

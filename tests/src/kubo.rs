@@ -105,6 +105,19 @@ impl Kubo {
         Client::new(socket_address(address.trim()))
     }
 
+    /// A client of the gateway of the daemon that was started.
+    ///
+    /// # Panics
+    ///
+    /// When it was not.
+    #[must_use]
+    pub fn gateway(&self) -> Client {
+        let file = self.folder.path().join("gateway");
+        let address = fs::read_to_string(&file).expect("a daemon that runs says where its gateway is");
+        let address = address.trim().trim_start_matches("http://").trim_end_matches('/');
+        Client::new(address.parse().unwrap_or_else(|_| panic!("Kubo's gateway is at {address}")))
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.env("IPFS_PATH", self.folder.path()).env("NO_COLOR", "1").env_remove("IPFS_PROFILE");

@@ -11,6 +11,7 @@ mod folders;
 mod gateways;
 mod hostile_clients;
 mod http_surface;
+mod ingest_client;
 mod ipfs_away;
 mod kept_answers;
 mod kill_any_box;
