@@ -54,12 +54,11 @@ interface Place {
   origin: string | null;
 }
 
-/** A content id; `bytes` is how long its binary form is. */
+/** A content id. */
 interface Cid {
   text: string;
   codec: number;
   digest: Uint8Array;
-  bytes: number;
 }
 
 interface Signed {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash, createPrivateKey, verify as nodeVerify, createPublicKey } from 'node:crypto';
 import { test } from 'node:test';
 
-import { fromHex, toHex } from '../site/codec/text.js';
+import { fromHex, toHex } from '../site/codec.js';
 import { compose } from '../site/comment/compose.js';
 import { readRecord } from '../site/comment/record.js';
 import * as ours from '../site/crypto/ed25519.js';

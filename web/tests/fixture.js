@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
-import { toBase32 } from '../site/codec/text.js';
+import { toBase32 } from '../site/codec.js';
 
 const read = (name) => readFileSync(new URL(`fixtures/${name}`, import.meta.url));
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Damage } from '../site/codec/wire.js';
+import { Damage } from '../site/codec.js';
 import { compose } from '../site/comment/compose.js';
 import { publicKey } from '../site/crypto/ed25519.js';
 import { readCar } from '../site/proof/car.js';
@@ -60,6 +60,7 @@ test('a CAR that is cut off, or begins as something else, is damage', async () =
   assert.throws(() => [...readCar(car().subarray(0, 900)).blocks], Damage);
   assert.throws(() => readCar(car().subarray(1)), Damage);
   assert.throws(() => readCar(new Uint8Array()), Damage);
+  assert.throws(() => readCar(car().subarray(0, 40)), Damage);
 });
 
 test('a comment for another page is named', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Damage } from '../site/codec/wire.js';
+import { Damage } from '../site/codec.js';
 import { dateSeconds, readRecord } from '../site/comment/record.js';
 import { bytes } from './fixture.js';
 

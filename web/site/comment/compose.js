@@ -1,6 +1,6 @@
 /** Writes a comment: its headers, a blank line, the text, and the signature above it all. Asked by `thread/post.js`. */
 import { sign } from '../crypto/ed25519.js';
-import { toHex } from '../codec/text.js';
+import { toHex } from '../codec.js';
 
 /** What the server takes unless its operator says otherwise. */
 export const COMMENT_BYTES = 16_384;

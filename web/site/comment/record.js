@@ -2,8 +2,7 @@
  * Reads a comment: header lines, a blank line, text. By the server's rules, so that both see the same comment in the same
  * bytes; what the server would have refused is `Damage`.
  */
-import { fromHex } from '../codec/text.js';
-import { Damage } from '../codec/wire.js';
+import { Damage, fromHex } from '../codec.js';
 
 const KNOWN = ['Postmark', 'Signature', 'Public-Key', 'Date', 'Topic', 'Edits', 'Deletes'];
 const LINES_LIMIT = 64;

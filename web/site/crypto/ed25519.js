@@ -1,7 +1,7 @@
 /**
  * Ed25519: by the browser where it does it, else by the vendored library. A secret key is its seed, 64 hexadecimal digits.
  */
-import { fromHex, toHex } from '../codec/text.js';
+import { fromHex, toHex } from '../codec.js';
 
 const NAME = 'Ed25519';
 /** A private key in PKCS #8 is these bytes and the seed. */

@@ -2,7 +2,7 @@
  * One check: fetch the folder unless it is the one at hand, inspect it, compare it with what is shown. Asked by
  * `worker.js`, or by `prover.js` where there are no module workers. Keeps the last folder.
  */
-import { Damage } from '../codec/wire.js';
+import { Damage } from '../codec.js';
 import { compare } from './compare.js';
 import { inspect } from './inspect.js';
 

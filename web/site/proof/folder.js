@@ -1,5 +1,5 @@
 /** Lists a folder, flat or split into shards (HAMT), out of blocks whose hashes were checked. Asked by `inspect.js`. */
-import { Damage, readFields } from '../codec/wire.js';
+import { Damage, readFields } from '../codec.js';
 import { DAG_PB, readCid } from './cid.js';
 
 const DIRECTORY = 1;
@@ -40,7 +40,7 @@ function readNode(bytes) {
 
 function readLink(bytes) {
   const { 1: cid, 2: name } = Object.fromEntries(readFields(bytes));
-  return { name: new TextDecoder().decode(name), cid: readCid(cid ?? [], 0)[0] };
+  return { name: new TextDecoder().decode(name), cid: readCid(cid ?? new Uint8Array(), 0) };
 }
 
 /** A shard of a shard has a name of slot digits alone; the slots of one shard stand in rising order. */

@@ -2,8 +2,7 @@
  * Checks everything in a CAR: each block's hash, the way from the root to each file, each file's name, each comment's form
  * and signature. What is wrong it says, and goes on. Asked by `check.js`.
  */
-import { toHex } from '../codec/text.js';
-import { Damage } from '../codec/wire.js';
+import { Damage, toHex } from '../codec.js';
 import { readRecord } from '../comment/record.js';
 import { verify } from '../crypto/ed25519.js';
 import { sha1, sha256 } from '../crypto/hash.js';

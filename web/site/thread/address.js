@@ -1,7 +1,7 @@
 /**
  * What a page is called: `/#<page address or topic>`, perhaps with `&c=<comment>`, in a frame with `&o=<origin around it>`.
  */
-import { toHex } from '../codec/text.js';
+import { toHex } from '../codec.js';
 import { sha1 } from '../crypto/hash.js';
 
 const PARTS = /^#(.*?)(?:&c=(bafkrei[a-z2-7]{52}|[0-9a-f]{40}))?(?:&o=(https?:\/\/[^&/]+))?$/;
