@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use comment_store::{Reader, Summary};
 use proto::{
-    Seq,
+    CommentId, Seq,
     threads::{Event, News, PAGE_BYTES, PAGE_LIMIT, ReadNews, ThreadChange},
 };
 
 use crate::{
-    page::push_entry,
+    page::{Entry, push_entry},
     reads::{Refused, entry},
 };
 
@@ -21,7 +21,7 @@ pub(crate) fn read_news(store: &Reader, question: &ReadNews) -> Result<News, Ref
     let mut told = Told { next: found.next, ..Told::default() };
     for news in &found.news {
         let change = (news.seq, event(news.event), news.replaces);
-        if told.add(change, |out| Ok(push_entry(out, &entry(&news.comment)?)))? == Added::IsFull {
+        if told.add(change, &entry(&news.comment)?) == Added::IsFull {
             break;
         }
     }
@@ -53,22 +53,18 @@ enum Added {
 
 impl Told {
     /// Adds a change, unless there is too much already; then its whole arrival waits for the next answer.
-    fn add(
-        &mut self,
-        (seq, event, replaces): (Seq, Event, Option<proto::CommentId>),
-        push: impl FnOnce(&mut Vec<u8>) -> Result<(), Refused>,
-    ) -> Result<Added, Refused> {
+    fn add(&mut self, (seq, event, replaces): (Seq, Event, Option<CommentId>), comment: &Entry<'_>) -> Added {
         let before = self.comments.len();
-        push(&mut self.comments)?;
+        push_entry(&mut self.comments, comment);
         let comment_bytes = u32::try_from(self.comments.len() - before).unwrap_or(u32::MAX);
         self.changes.push(ThreadChange { seq, event, replaces, comment_bytes });
         if self.comments.len() <= PAGE_BYTES || self.changes[0].seq == seq {
-            return Ok(Added::Yes);
+            return Added::Yes;
         }
         while let Some(last) = self.changes.pop_if(|last| last.seq == seq) {
             self.comments.truncate(self.comments.len() - last.comment_bytes as usize);
         }
         self.next = Some(Seq(seq.0 - 1));
-        Ok(Added::IsFull)
+        Added::IsFull
     }
 }

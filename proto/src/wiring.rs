@@ -33,6 +33,18 @@ pub trait Asks<I: Interface>: BoxKind {}
 pub trait Serves<I: Interface>: BoxKind {}
 
 /// A box that may tell the hint `H`.
+///
+/// ```
+/// fn tells<B: proto::Tells<proto::Arrived>>() {}
+/// tells::<proto::wiring::PostWorker>();
+/// ```
+///
+/// Another one that tries does not compile:
+///
+/// ```compile_fail,E0277
+/// fn tells<B: proto::Tells<proto::Arrived>>() {}
+/// tells::<proto::wiring::GetWorker>();
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` may not tell `{H}`",
     note = "who tells what is the table `wiring!` in proto/src/wiring.rs"
@@ -40,6 +52,11 @@ pub trait Serves<I: Interface>: BoxKind {}
 pub trait Tells<H: Hint>: BoxKind {}
 
 /// A box that may hear the hint `H`.
+///
+/// ```compile_fail,E0277
+/// fn hears<B: proto::Hears<proto::Arrived>>() {}
+/// hears::<proto::wiring::IpfsShim>();
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` may not hear `{H}`",
     note = "who hears what is the table `wiring!` in proto/src/wiring.rs"

@@ -129,7 +129,7 @@ fn time_of_day(unix_us: u64) -> String {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use proto::{RequestId, Topic, interface::encode, threads::CountComments};
+    use proto::{Arrived, RequestId, Seq, Topic, interface::encode, threads::CountComments};
 
     use super::*;
 
@@ -157,6 +157,20 @@ mod tests {
             "ab".repeat(8)
         );
         assert_eq!(told, expected);
+        let hint = Arrived { last_seq: Seq(9), topics: vec![] };
+        let told = TapEntry {
+            side: Side::Telling,
+            kind: Kind::Tell,
+            interface: "arrived".to_owned(),
+            op: 0,
+            peer: "everybody".to_owned(),
+            body_bytes: encode(hint.clone()).body.len() as u64,
+            body: encode(hint).body,
+            ..entry.clone()
+        };
+        let told = tell("post-worker.0", &Tapped::Message(told));
+        let expected = r#"post-worker.0 ▶ everybody tells Arrived {"last_seq":9,"topics":[]}"#;
+        assert!(told.contains(expected), "{told}");
         let refusal =
             TapEntry { kind: Kind::Refuse, body: Bytes::from_static(b"no"), body_bytes: 2, took_us: Some(7), ..entry };
         assert!(
