@@ -7,6 +7,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// What the front itself refers to: without them it cannot be built.
+const NEEDED: [&str; 3] = ["index.html", "embed.html", "embed.js"];
+
 fn main() -> io::Result<()> {
     let from = |name: &str| PathBuf::from(env::var_os(name).expect("cargo says it to every build script"));
     let site = from("CARGO_MANIFEST_DIR").join("../web/site");
@@ -15,6 +18,9 @@ fn main() -> io::Result<()> {
     let mut files = Vec::new();
     collect(&site, "", &mut files)?;
     files.sort();
+    for name in NEEDED {
+        assert!(files.iter().any(|(known, _)| known == name), "web/site/{name} is missing");
+    }
     fs::write(from("OUT_DIR").join("site_files.rs"), table(&files))
 }
 

@@ -72,12 +72,15 @@ fn fixed(&(name, kind, content): &(&str, &'static str, &'static [u8])) -> Fixed 
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, fs, io::Write as _, path::Path};
+    use std::{collections::BTreeMap, fs, path::Path};
 
-    use flate2::{Compression, write::GzEncoder};
     use hyper::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG};
 
     use super::*;
+    use crate::coding::{
+        Coding,
+        press::{self, Effort},
+    };
 
     /// Every file below `web/site`, by its path there.
     fn on_disk() -> BTreeMap<String, Vec<u8>> {
@@ -108,13 +111,9 @@ mod tests {
 
     #[test]
     fn the_whole_site_is_under_60_kb_when_it_is_compressed() {
-        let compressed = |content: &[u8]| {
-            let mut to = GzEncoder::new(Vec::new(), Compression::best());
-            to.write_all(content).unwrap();
-            to.finish().unwrap().len()
-        };
-        let bytes: usize = EMBEDDED.iter().map(|(_, _, content)| compressed(content)).sum();
-        assert!((1..60_000).contains(&bytes), "{bytes} bytes");
+        let bytes = |content| press::coded(content, Coding::Brotli, Effort::Thorough).unwrap().len();
+        let all: usize = EMBEDDED.iter().map(|(_, _, content)| bytes(content)).sum();
+        assert!((1..60_000).contains(&all), "{all} bytes");
     }
 
     #[test]
