@@ -1,8 +1,12 @@
 // A server that lies: it passes everything on to an honest one, and changes some answers on the way.
 
+import { createHash } from 'node:crypto'
 import http from 'node:http'
 
 import { cidText } from './comments.mjs'
+
+const RAW = 0x55
+const DAG_PB = 0x70
 
 /**
  * Starts a liar before the server `front`. `lies` say what is changed: `page(json)` a page of the thread, `blocks(list)`
@@ -59,8 +63,49 @@ function writeCar(change, car) {
     const length = cidLength(section)
     return { binary: section.subarray(0, length), cid: cidText(section.subarray(0, length)), bytes: section.subarray(length) }
   })
-  const told = change(blocks).map(({ binary, bytes }) => Buffer.concat([binary, bytes]))
-  return Buffer.concat([header, ...told].flatMap((section) => [varint(section.length), section]))
+  const changed = change(blocks)
+  const told = changed.map(({ binary, bytes }) => Buffer.concat([binary, bytes]))
+  // The header names the root, which is the first block; a CID is as long as another.
+  const named = replaced(header, blocks[0].binary, changed[0].binary)
+  return Buffer.concat([named, ...told].flatMap((section) => [varint(section.length), section]))
+}
+
+/**
+ * Makes a folder of one block anew in which one file says something else, with every hash right.
+ *
+ * Files stand in the order of their names, which are hashes: the new words are varied until theirs fits the old place.
+ */
+export function forgeFolder([root, ...leaves], blob, words) {
+  const old = { binary: cid(RAW, blob), name: sha1(blob) }
+  const names = [...root.bytes.toString('latin1').matchAll(/\x12\x28([0-9a-f]{40})/g)].map(([, name]) => name)
+  const place = names.indexOf(old.name)
+  for (let variant = 0x21; variant < 0x7f; variant++) {
+    const text = words.slice(0, -1) + String.fromCharCode(variant)
+    const forged = Buffer.concat([blob.subarray(0, blob.length - text.length), Buffer.from(text)])
+    const fits = names.with(place, sha1(forged))
+    if (fits.toSorted().join() !== fits.join()) continue
+    const binary = cid(RAW, forged)
+    const bytes = replaced(replaced(root.bytes, old.binary, binary), Buffer.from(old.name), Buffer.from(sha1(forged)))
+    const folder = cid(DAG_PB, bytes)
+    const kept = leaves.map((leaf) => (leaf.binary.equals(old.binary) ? { binary, cid: cidText(binary), bytes: forged } : leaf))
+    const blocks = [{ binary: folder, cid: cidText(folder), bytes }, ...kept]
+    return { blocks, folder: cidText(folder), id: cidText(binary), legacy_id: sha1(forged), text }
+  }
+  throw new Error('no variant fits the place of the old file')
+}
+
+function cid(codec, bytes) {
+  return Buffer.concat([Buffer.from([0x01, codec, 0x12, 0x20]), createHash('sha256').update(bytes).digest()])
+}
+
+function sha1(bytes) {
+  return createHash('sha1').update(bytes).digest('hex')
+}
+
+/** Bytes with a part exchanged for another of its length; as they are when they do not have it. */
+function replaced(bytes, from, to) {
+  const at = bytes.indexOf(from)
+  return at < 0 ? bytes : Buffer.concat([bytes.subarray(0, at), to, bytes.subarray(at + from.length)])
 }
 
 function* split(car) {

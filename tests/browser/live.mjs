@@ -8,7 +8,7 @@ const PAGE = 'https://example.com/live?with=query&and=more#fragment'
 await scenario(async (stage) => {
   const [kim, ada] = [await stage.visitor({ name: 'Kim' }), await stage.visitor({ name: 'Ada' })]
   const kims = await ThreadPage.open(kim, stage.front, PAGE)
-  const adas = await ThreadPage.open(ada, stage.front, PAGE)
+  const adas = await throughTheDoor(stage, ada)
 
   await kims.post('A first word on this page.', 'Kim')
   await adas.sees('A first word on this page.')
@@ -42,3 +42,13 @@ await scenario(async (stage) => {
   const [left, right] = [await kims.words(), await adas.words()]
   if (JSON.stringify(left) !== JSON.stringify(right)) throw new Error(`Kim reads ${left}, Ada reads ${right}`)
 })
+
+/** Opens the thread as somebody does who knows only the address of the site. */
+async function throughTheDoor(stage, visitor) {
+  await visitor.page.goto(`${stage.front}/`)
+  await visitor.page.getByLabel('Address of a page').fill(PAGE)
+  await visitor.page.keyboard.press('Enter')
+  const thread = new ThreadPage(visitor, stage.front)
+  await thread.awaitComposer()
+  return thread
+}

@@ -1,7 +1,7 @@
 // Servers that show something else than what the folder holds, each in its own way, and one that does not.
 
-import { Author, post, topicOf } from './comments.mjs'
-import { startLiar } from './liar.mjs'
+import { Author, post, thread, topicOf } from './comments.mjs'
+import { forgeFolder, startLiar } from './liar.mjs'
 import { scenario } from './rig.mjs'
 import { ThreadPage } from './thread_page.mjs'
 
@@ -42,12 +42,13 @@ await scenario(async (stage) => {
   await honest.becomes('verified')
   await stage.shot(honest.page, 'lying-not')
   for (const [name, lies] of LIARS) {
-    const thread = await visit(stage, name, lies)
-    await thread.becomes('lying').catch((failure) => {
+    const visited = await visit(stage, name, lies)
+    await visited.becomes('lying').catch((failure) => {
       throw new Error(`${name}: ${failure.message}`)
     })
-    await stage.shot(thread.page, `lying-${name}`)
+    await stage.shot(visited.page, `lying-${name}`)
   }
+  await forgeTheFolderToo(stage)
   await lieWhileSomebodyWatches(stage, ada)
 })
 
@@ -58,12 +59,42 @@ async function visit(stage, name, lies) {
   return ThreadPage.open(visitor, address, PAGE)
 }
 
+/** The whole folder is made anew around other words, so that every hash is right: the signature is all that is not. */
+async function forgeTheFolderToo(stage) {
+  const { comments } = await thread(stage.front, TOPIC)
+  const names = comments.map(({ legacy_id }) => legacy_id)
+  const blob = Buffer.from(await (await fetch(`${stage.front}/${TOPIC}/${comments.find(({ text }) => text === WORDS).id}`)).arrayBuffer())
+  const told = {}
+  const car = (all) => {
+    Object.assign(told, forgeFolder(all, blob, FORGED))
+    return told.blocks
+  }
+  // The folder is forged once for all: what the page says of it has to be known before it is asked for.
+  await (await startAndAsk(stage, { blocks: car })).arrayBuffer()
+  if (!told.folder || names.includes(told.legacy_id)) throw new Error('the folder was not forged')
+  const page = (json) => ({
+    ...json,
+    folder: told.folder,
+    comments: json.comments?.map((one) => (one.text === WORDS ? { ...one, id: told.id, legacy_id: told.legacy_id, text: told.text } : one)),
+  })
+  const visited = await visit(stage, 'forged-folder', { page, blocks: car })
+  await visited.becomes('lying')
+  await visited.page.locator('[data-verification]').filter({ hasText: /sign/i }).waitFor()
+  await stage.shot(visited.page, 'lying-forged-folder')
+}
+
+async function startAndAsk(stage, lies) {
+  const { server, address } = await startLiar(stage.front, lies)
+  stage.serves(server)
+  return fetch(`${address}/${TOPIC}`, { headers: { Accept: 'application/vnd.ipld.car' } })
+}
+
 /** What was read as true turns into a lie while it is on the screen. */
 async function lieWhileSomebodyWatches(stage, ada) {
   const lies = {}
-  const thread = await visit(stage, 'turncoat', lies)
-  await thread.becomes('verified')
+  const visited = await visit(stage, 'turncoat', lies)
+  await visited.becomes('verified')
   lies.blocks = blocks(forged)
   await post(stage.front, TOPIC, ada.says(TOPIC, 'Something new, so that it is looked at again.'))
-  await thread.becomes('lying')
+  await visited.becomes('lying')
 }

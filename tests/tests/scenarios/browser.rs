@@ -16,6 +16,11 @@ fn show(scenario: &'static str) {
 }
 
 #[test]
+fn what_nobody_should_see_is_noticed() {
+    show("watchful");
+}
+
+#[test]
 fn two_visitors_see_each_others_comments_live() {
     show("live");
 }
