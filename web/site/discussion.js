@@ -1,8 +1,7 @@
 /**
  * One thread, alive: loads it, follows it, has it proven, and posts to it. Made and dropped by `page.js`, which shows it.
  */
-import { compose } from './comment/compose.js';
-import { dateSeconds } from './comment/record.js';
+import { compose, dateSeconds } from './comment.js';
 import { nameOfKey } from './keep/names.js';
 import { recall, remember } from './keep/storage.js';
 import { Prover } from './proof/prover.js';

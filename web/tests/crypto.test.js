@@ -3,10 +3,9 @@ import { createHash, createPrivateKey, verify as nodeVerify, createPublicKey } f
 import { test } from 'node:test';
 
 import { fromHex, toHex } from '../site/codec.js';
-import { compose } from '../site/comment/compose.js';
-import { readRecord } from '../site/comment/record.js';
-import * as ours from '../site/crypto/ed25519.js';
-import { ownSha1, sha1, sha256 } from '../site/crypto/hash.js';
+import { compose, readRecord } from '../site/comment.js';
+import * as ours from '../site/crypto.js';
+import { ownSha1, sha1, sha256 } from '../site/crypto.js';
 import * as noble from '../site/vendor/noble-ed25519/index.js';
 import { sha256 as nobleSha256, sha512 } from '../site/vendor/noble-hashes/sha2.js';
 import { readKey, writeKey } from '../site/keep/names.js';

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Damage } from '../site/codec.js';
-import { compose } from '../site/comment/compose.js';
-import { publicKey } from '../site/crypto/ed25519.js';
+import { compose } from '../site/comment.js';
+import { publicKey } from '../site/crypto.js';
 import { readCar } from '../site/proof/car.js';
 import { compare } from '../site/proof/compare.js';
 import { listFolder } from '../site/proof/folder.js';

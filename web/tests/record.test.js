@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Damage } from '../site/codec.js';
-import { dateSeconds, readRecord } from '../site/comment/record.js';
+import { dateSeconds, readRecord } from '../site/comment.js';
 import { bytes } from './fixture.js';
 
 const read = (text) => readRecord(bytes(text));

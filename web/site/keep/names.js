@@ -2,8 +2,8 @@
  * The names a visitor writes under, each with a key of its own, kept in the browser.
  * Asked by the composer and the panel of names.
  */
-import { fromPkcs8, newSeed, publicKey, toPkcs8 } from '../crypto/ed25519.js';
-import { plain } from '../comment/compose.js';
+import { fromPkcs8, newSeed, publicKey, toPkcs8 } from '../crypto.js';
+import { plain } from '../comment.js';
 import { recall, remember } from './storage.js';
 
 const NAME_LENGTH = 60;

@@ -3,9 +3,8 @@
  * and signature. What is wrong it says, and goes on. Asked by `check.js`.
  */
 import { Damage, toHex } from '../codec.js';
-import { readRecord } from '../comment/record.js';
-import { verify } from '../crypto/ed25519.js';
-import { sha1, sha256 } from '../crypto/hash.js';
+import { readRecord } from '../comment.js';
+import { sha1, sha256, verify } from '../crypto.js';
 import { readCar } from './car.js';
 import { RAW } from './cid.js';
 import { converge } from './converge.js';

@@ -2,7 +2,7 @@
  * What a page is called: `/#<page address or topic>`, perhaps with `&c=<comment>`, in a frame with `&o=<origin around it>`.
  */
 import { toHex } from '../codec.js';
-import { sha1 } from '../crypto/hash.js';
+import { sha1 } from '../crypto.js';
 
 const PARTS = /^#(.*?)(?:&c=(bafkrei[a-z2-7]{52}|[0-9a-f]{40}))?(?:&o=(https?:\/\/[^&/]+))?$/;
 const TOPIC = /^[0-9a-f]{40}$/;

@@ -1,5 +1,5 @@
 /** One comment on the page, and what can be done with it. Asked by `thread-view.js`. */
-import { dateSeconds } from '../comment/record.js';
+import { dateSeconds } from '../comment.js';
 import { displayName } from '../text/visible.js';
 import { headerOf, keyOf } from '../thread/thread.js';
 import { button, copyButton, el, newId } from './dom.js';

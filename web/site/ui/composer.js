@@ -2,7 +2,7 @@
  * The form that comments are written in: new ones, answers and edits. Asked by `page.js`. What is typed is kept as a draft
  * at once, until the comment is on the server's disk.
  */
-import { COMMENT_BYTES, HEADER_BYTES, plain } from '../comment/compose.js';
+import { COMMENT_BYTES, HEADER_BYTES, plain } from '../comment.js';
 import { keepDraft, readDraft } from '../keep/storage.js';
 import { isVisible } from '../text/visible.js';
 import { button, el, newId, unseen } from './dom.js';

@@ -1,8 +1,14 @@
 /**
- * Reads a comment: header lines, a blank line, text. By the server's rules, so that both see the same comment in the same
+ * A comment: header lines, a blank line, text. Read by the server's rules, so that both see the same comment in the same
  * bytes; what the server would have refused is `Damage`.
  */
-import { Damage, fromHex } from '../codec.js';
+import { Damage, fromHex, toHex } from './codec.js';
+import { sign } from './crypto.js';
+
+/** What the server takes unless its operator says otherwise. */
+export const COMMENT_BYTES = 16_384;
+/** What the headers take at most. */
+export const HEADER_BYTES = 700;
 
 const KNOWN = ['Postmark', 'Signature', 'Public-Key', 'Date', 'Topic', 'Edits', 'Deletes'];
 const LINES_LIMIT = 64;
@@ -89,3 +95,17 @@ export function dateSeconds(value) {
   const isReal = date.getUTCMonth() === month - 1 && date.getUTCDate() === day && hour < 24 && minute < 60 && second < 60;
   return isReal && year >= 1970 ? date.getTime() / 1000 : 0;
 }
+
+/** @param {Name} author @param {Words} words @returns {Promise<string>} the signed blob, as it is posted */
+export async function compose(author, words) {
+  const headers = {
+    'Public-Key': author.key, Date: new Date(words.date_ms).toISOString(), User: author.name, Topic: words.topic,
+    Parent: words.parent, Edits: words.edits, Deletes: words.deletes,
+  };
+  const lines = Object.entries(headers).filter(([, value]) => value).map(([name, value]) => `${name}: ${value}\n`);
+  const part = `${lines.join('')}\n${plain(words.text)}`;
+  return `Signature: ${toHex(await sign(author.seed, new TextEncoder().encode(part)))}\n${part}`;
+}
+
+/** Lines end with a line feed alone, and other control characters have no business in a comment. */
+export const plain = (text) => text.replace(/\r\n?/g, '\n').replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '').trim();
