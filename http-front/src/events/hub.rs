@@ -44,8 +44,10 @@ const STILL_HERE_ROUNDS: u64 = 15;
 const LOOKS_PER_ROUND: u64 = 4;
 /// Questions for news that are open at a time.
 const OPEN_READS: usize = 16;
-/// Changes that are asked for at a time.
+/// Changes that are asked for at a time, for all readers of a topic together.
 const CHANGES: u16 = 256;
+/// The same for one reader who was away: what he does not take waits in our memory, for him alone.
+const MISSED_CHANGES: u16 = 32;
 /// How long to wait after a question that was not answered; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -272,7 +274,7 @@ impl<R: Side<Threads>> Hub<R> {
             let version = self.0.board.count(&channel.topic);
             let after = channel.state().map_or(Seq(u64::MAX), |state| state.place.seq);
             self.0.measures.reads.inc();
-            let Ok(news) = self.news(channel.topic, after).await else {
+            let Ok(news) = self.news(channel.topic, after, CHANGES).await else {
                 sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
                 continue;
@@ -288,12 +290,12 @@ impl<R: Side<Threads>> Hub<R> {
     /// What is new, for one reader who is too far back.
     pub(super) async fn catch_up(&self, topic: Topic, after: Seq) -> Result<News, Problem> {
         self.0.measures.caught_up.inc();
-        self.news(topic, after).await
+        self.news(topic, after, MISSED_CHANGES).await
     }
 
-    async fn news(&self, topic: Topic, after: Seq) -> Result<News, Problem> {
+    async fn news(&self, topic: Topic, after: Seq, limit: u16) -> Result<News, Problem> {
         let _open = self.0.open_reads.acquire().await.expect("the semaphore is never closed");
-        let question = ReadNews { topic, after, limit: CHANGES };
+        let question = ReadNews { topic, after, limit };
         let reply = self.0.reads.ask(question, daemon::request_id(), self.0.limits.answer_wait).await;
         settle(reply, READERS)
     }
