@@ -1,6 +1,7 @@
 //! `rookery-tests`: starts the real tree, and real peers, and proves what the design promises.
 //!
 //! * [`setup`] and [`tree`]: a whole tree in a directory of its own, with every port chosen by the system.
+//! * [`artc`]: the original clients of the ingest server, as they behave on the wire.
 //! * [`begun`]: programs that are started beside a tree, as an operator would.
 //! * [`browser`]: a real Chromium that is shown what the tree serves.
 //! * [`bus_peer`]: one end of the bus as a process, and [`echo`]: what it is asked.
@@ -8,6 +9,7 @@
 //! * [`h2_frames`]: HTTP/2 frame by frame, for those who break its rules.
 //! * [`http`]: a client that hides nothing: no retry, headers and trailers as they came.
 //! * [`comments`]: comments as clients write them, and what the server says about them.
+//! * [`ipfscluster`]: the library by which the original ingest servers talk to what is behind them.
 //! * [`live`]: somebody who reads live events as a browser does.
 //! * [`kubo`]: the real IPFS daemon, to compare with.
 //! * [`multipart`]: what Kubo's RPC wants to be sent.
@@ -19,6 +21,7 @@
 //! * [`watchers`]: readers that miss nothing.
 //! * [`wait`]: the only place where a test lets time pass.
 
+pub mod artc;
 pub mod begun;
 pub mod browser;
 pub mod bus_peer;
@@ -26,6 +29,7 @@ pub mod comments;
 pub mod echo;
 pub mod h2_frames;
 pub mod http;
+pub mod ipfscluster;
 pub mod kubo;
 pub mod live;
 pub mod multipart;

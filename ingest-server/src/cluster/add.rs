@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::{Request, Response, body::Incoming, header::CONTENT_TYPE};
-use multipart::{Event, Header, Multipart};
+use multipart::{Event, Header, Multipart, MultipartError};
 use percent_encoding::percent_decode_str;
 use tokio::time::{Duration, Instant, timeout};
 
@@ -154,17 +154,18 @@ impl<'a, B: Blocks> Adding<'a, B> {
         }
     }
 
-    async fn piece(&mut self, intake: &mut Option<Intake<B>>) -> Result<Bytes, Lost> {
+    async fn piece(&mut self, intake: &mut Option<Intake<B>>) -> Result<Bytes, Refused> {
         let (since, idle) = (Instant::now(), self.uploads.settings.patience.idle);
         loop {
             let left = idle.saturating_sub(since.elapsed());
             match timeout(left.min(REST), self.body.frame()).await {
                 Ok(Some(Ok(frame))) => return Ok(frame.into_data().unwrap_or_default()),
-                Ok(_) => return Err(Lost::HungUp),
-                Err(_) if since.elapsed() >= idle => return Err(Lost::Silent(idle)),
+                Ok(Some(Err(_))) => return Err(Lost::HungUp.into()),
+                Ok(None) => return Err(Refused::bad(&MultipartError::Cut)),
+                Err(_) if since.elapsed() >= idle => return Err(Lost::Silent(idle).into()),
                 Err(_) => match intake {
                     Some(intake) if self.uploads.memory.is_short() && intake.holds_room() => {
-                        intake.park().await?;
+                        intake.park().await.map_err(Lost::from)?;
                         self.uploads.measures.parked();
                     }
                     _ => {}
