@@ -71,6 +71,15 @@ test('loading again forgets what is gone', () => {
   assert.ok(!thread.entries.has(page().comments[0].id));
 });
 
+test('a twin that is shown in the place of another takes it away', () => {
+  const thread = new Thread();
+  thread.addPage(page());
+  const [old] = page().comments;
+  const seq = thread.last_seq + 1;
+  thread.addEvent({ seq, count: thread.count, folder: null, comment: { ...old, id: 'bafkrei-smaller', seq }, replaces: old.id });
+  assert.ok(thread.entries.has('bafkrei-smaller') && !thread.entries.has(old.id));
+});
+
 test('an address is hashed as it stands, and a topic is itself', async () => {
   assert.equal(await topicOf('https://example.com/'), 'b559c7edd3fb67374c1a25e739cdd7edd1d79949');
   assert.equal(await topicOf(TOPIC), TOPIC);

@@ -23,8 +23,10 @@ export class Thread {
   }
 
   /** Takes in what a live event says. @returns {boolean} whether the comment was not there before */
-  addEvent({ seq, count, folder, comment }) {
+  addEvent({ seq, count, folder, comment, replaces }) {
     const isNew = !this.entries.has(comment.id);
+    // A twin with a smaller id is shown in the place of this one.
+    this.entries.delete(replaces);
     // An event that was overtaken by a page says nothing new about the thread, but never harms a comment.
     if (seq > this.last_seq || isNew) this.#take(comment);
     if (seq > this.last_seq) this.#moveTo({ last_seq: seq, count, folder, epoch: this.epoch });
