@@ -48,7 +48,7 @@ export class Discussion {
     this.show.reached(true);
     this.live = new Live(this.topic, () => this.thread.cursor, {
       happened: (kind, event) => this.#happened(kind, event),
-      reset: () => this.refresh(),
+      reset: () => this.refresh().catch(() => this.show.reached(false)),
       poll: () => this.#poll(),
       reached: (isReached) => this.show.reached(isReached),
     });

@@ -57,7 +57,8 @@ export class Composer {
 
   #onKey(event) {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) this.form.requestSubmit();
-    if (event.key === 'Escape' && this.cancel) this.#leave();
+    // Closed by mistake, its words are still there.
+    if (event.key === 'Escape' && !this.isBusy) this.options.cancel?.();
   }
 
   #onSubmit(event) {
