@@ -113,7 +113,8 @@ async fn client(address: SocketAddr, end: Instant, next: Rc<RefCell<impl FnMut()
     load
 }
 
-async fn exchange(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>) -> Option<u16> {
+/// One request and its answer; its status.
+pub async fn exchange(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>) -> Option<u16> {
     stream.write_all(request).await.ok()?;
     buffer.clear();
     let head = loop {
@@ -125,8 +126,8 @@ async fn exchange(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>) 
         }
     };
     let status = std::str::from_utf8(buffer.get(9..12)?).ok()?.parse().ok()?;
-    let whole = head + content_length(&buffer[..head])?;
-    while buffer.len() < whole {
+    let end = end(&buffer[..head])?;
+    while !end.is_reached(&buffer[head..]) {
         if stream.read_buf(buffer).await.ok()? == 0 {
             return None;
         }
@@ -134,10 +135,32 @@ async fn exchange(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>) 
     Some(status)
 }
 
-fn content_length(head: &[u8]) -> Option<usize> {
-    const NAME: &[u8] = b"content-length: ";
-    let begin = head.windows(NAME.len()).position(|name| name.eq_ignore_ascii_case(NAME));
-    let Some(begin) = begin else { return Some(0) };
-    let digits = head[begin + NAME.len()..].split(|&byte| byte == b'\r').next()?;
-    std::str::from_utf8(digits).ok()?.parse().ok()
+/// How the end of a body is known.
+enum End {
+    /// By its length.
+    After(usize),
+    /// By an empty chunk, without trailers.
+    EmptyChunk,
+}
+
+impl End {
+    fn is_reached(&self, body: &[u8]) -> bool {
+        match self {
+            Self::After(bytes) => body.len() >= *bytes,
+            Self::EmptyChunk => body.ends_with(b"\r\n0\r\n\r\n"),
+        }
+    }
+}
+
+fn end(head: &[u8]) -> Option<End> {
+    if value(head, b"transfer-encoding: ").is_some() {
+        return Some(End::EmptyChunk);
+    }
+    let Some(digits) = value(head, b"content-length: ") else { return Some(End::After(0)) };
+    Some(End::After(std::str::from_utf8(digits).ok()?.parse().ok()?))
+}
+
+fn value<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let begin = head.windows(name.len()).position(|other| other.eq_ignore_ascii_case(name))?;
+    head[begin + name.len()..].split(|&byte| byte == b'\r').next()
 }

@@ -5,6 +5,7 @@
 
 use std::process::ExitCode;
 
+mod abuse;
 mod blocks;
 mod bus;
 mod comment;
@@ -30,6 +31,7 @@ const SCENARIOS: &[Scenario] = &[
     ("front", front::measure),
     ("growth", front::growth),
     ("live", live::measure),
+    ("abuse", abuse::measure),
     ("bus", bus::measure),
     ("store", store::measure),
     ("blocks", blocks::measure),
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
     match asked.first().map(String::as_str) {
         Some("hello-server") => return hello::serve(),
         Some("nothing") => return ExitCode::SUCCESS,
+        Some("load") => return front::load(&asked[1..]),
         _ => {}
     }
     let all = asked.iter().any(|name| name == "all");

@@ -27,6 +27,8 @@ pub(crate) struct Crowd<C: Clock = MonotonicClock> {
     reads: Rates<C>,
     posts: Rates<C>,
     requests: Places,
+    /// How often connections come: as often as requests may.
+    arrivals: Rates<C>,
     connections: Places,
     loopback: Loopback,
 }
@@ -97,6 +99,7 @@ impl<C: Clock + Clone> Crowd<C> {
             reads: Rates::new(reads, rate(config.total_reads_per_s, 0), clock),
             posts: Rates::new(posts, rate(config.total_posts_per_s, 0), clock),
             requests: Places::new(config.address_requests),
+            arrivals: Rates::new(reads, None, clock),
             connections: Places::new(config.address_connections),
             loopback: Loopback::Free,
         }
@@ -141,7 +144,9 @@ impl<C: Clock + Clone> Crowd<C> {
     /// When its neighbourhood has enough.
     pub(crate) fn enter(&self, peer: IpAddr) -> Result<Place, Later> {
         let Some(neighbourhood) = self.counted(peer) else { return Ok(Place::uncounted()) };
-        self.connections.take(neighbourhood).ok_or(Later { limit: Limit::AddressConnections, wait: FOR_A_PLACE })
+        let limit = Limit::AddressConnections;
+        self.arrivals.ask(neighbourhood).map_err(|(_, wait)| Later { limit, wait })?;
+        self.connections.take(neighbourhood).ok_or(Later { limit, wait: FOR_A_PLACE })
     }
 }
 
@@ -218,6 +223,16 @@ mod tests {
         let client = NEIGHBOUR.parse().unwrap();
         let places: Result<Vec<_>, _> = (0..10_000).map(|_| crowd.ask(client, Wish::Read)).collect();
         assert!(places.is_ok());
+    }
+
+    #[test]
+    fn connections_come_as_often_as_requests_may() {
+        let (crowd, clock) = crowd(|_| {});
+        let enter = || crowd.enter(NEIGHBOUR.parse().unwrap()).map(drop);
+        let entered: Vec<_> = (0..5).map(|_| enter().is_ok()).collect();
+        assert_eq!(entered, [true, true, true, true, false]);
+        clock.advance(Duration::from_millis(500));
+        assert!(enter().is_ok());
     }
 
     #[test]
