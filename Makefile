@@ -45,6 +45,7 @@ lint:
 # Pinned byte for byte by go.sum, package-lock.json and requirements.txt. Remove target/peers to build it again.
 peers:
 	@tests/browser/install
+	@web/tests/install
 	@tests/peers/ipfscluster/install
 	@tests/peers/schemathesis/install
 	@if [ -x target/peers/ipfs ]; then :; \
