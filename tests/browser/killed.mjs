@@ -1,4 +1,4 @@
-// Somebody writes and somebody reads, round after round, while the test kills boxes: neither meets an error, nothing is
+// Somebody writes and edits, and somebody reads, round after round, while the test kills boxes: neither meets an error, nothing is
 // lost. Ends when it is told to (SIGTERM), and then looks at everything once more.
 
 import { thread, topicOf } from './comments.mjs'
@@ -22,10 +22,11 @@ await scenario(async (stage) => {
   const reads = await ThreadPage.open(reader, stage.front, PAGE)
   const said = []
   for (let round = 0; round < ROUNDS_LIMIT && !over; round++) {
-    const words = `In round ${round}.`
-    await writes.post(words, round === 0 ? 'Kim' : undefined)
-    said.push(words)
-    await reads.sees(words)
+    await writes.post(`In round ${round}.`, round === 0 ? 'Kim' : undefined)
+    await reads.sees(`In round ${round}.`)
+    await writes.edit(`In round ${round}.`, `Edited in round ${round}.`)
+    await reads.sees(`Edited in round ${round}.`)
+    said.push(`Edited in round ${round}.`)
     for (const { page } of [writes, reads]) await assertContent(page)
     console.log(`round ${round}`)
   }

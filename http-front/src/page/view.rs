@@ -142,3 +142,55 @@ fn byline(comment: &Comment) -> Markup {
 fn short(key: &str) -> &str {
     key.get(..8).unwrap_or(key)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    /// Everything that a page is made of.
+    const TAGS: [&str; 24] = [
+        "!DOCTYPE", "a", "article", "bdi", "body", "code", "div", "footer", "h1", "h2", "head", "header", "html",
+        "img", "li", "link", "main", "meta", "nav", "ol", "p", "span", "time", "title",
+    ];
+
+    fn tags(html: &str) -> BTreeSet<&str> {
+        let begins = html.split('<').skip(1).map(|rest| rest.trim_start_matches('/'));
+        begins.map(|rest| rest.split([' ', '>']).next().unwrap_or_default()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_people_write_becomes_markup(
+            written in proptest::collection::vec(("[<>\"'&/=a-z ]{0,30}|\\PC{0,30}", "([<>\"'&/=a-z \n]|\\PC){1,60}", 0_u8..6), 1..6),
+        ) {
+            let comments: Vec<_> = (0_u8..).zip(&written).map(|(number, (name, text, parent))| json!({
+                "id": proto::CommentId([number; 32]), "legacy_id": proto::LegacyId([number; 20]), "seq": number,
+                "headers": [["User", name], ["Date", name], ["Public-Key", name],
+                    // Only what came before can be answered.
+                    ["Parent", proto::CommentId([number.saturating_sub(*parent + 1).min(99); 32])]],
+                "text": text, "signature": "valid", "edited_by": null, "deleted": false,
+            })).skip(1).collect();
+            let json = json!({"topic": Topic([99; 20]), "count": comments.len(), "next": 7, "comments": comments});
+            let document = Document::read(json.to_string().as_bytes()).unwrap();
+            let page = thread(&document, PageQuery { after: None, limit: 9 }, "http://host").into_string();
+            let tags = tags(&page);
+            prop_assert!(tags.iter().all(|tag| TAGS.contains(tag)), "{:?}", tags);
+            prop_assert_eq!(page.matches("<article ").count(), comments.len());
+            let plain = thread(&Document { comments: Vec::new(), ..document }, PageQuery { after: None, limit: 9 }, "http://host");
+            prop_assert_eq!(plain.into_string().matches("<a ").count() + comments.len() + answers(&page) + links(&page), page.matches("<a ").count());
+        }
+    }
+
+    fn answers(page: &str) -> usize {
+        page.matches("class=\"answers\"").count()
+    }
+
+    fn links(page: &str) -> usize {
+        page.matches("rel=\"nofollow ugc noopener\"").count()
+    }
+}
