@@ -16,7 +16,7 @@ use crate::{
     load::{Load, get, post, request, run},
     row::{Table, round},
     tree::{Tree, pss_kib},
-    web::beside,
+    web::{CONNECTIONS, beside},
 };
 
 const JSON: &str = "application/json";
@@ -42,12 +42,24 @@ pub fn measure() -> Table {
     fill(front, large, 100);
     for (what, asked, aim) in hot(front, topic, large) {
         let answer = ask(front, &asked);
+        eprintln!("  {what} …");
         let (ceiling, load) = beside(hello.address, front, &asked);
         let what = format!("{what}: {}, {} bytes", load.words(), round(answer.len() as f64));
         table.rate(&what, load.rate(), "/s", ("hyper hello world", ceiling.rate()), aim);
     }
     idle(&mut table, &tree, front);
     table
+}
+
+/// `rookery-bench load ADDRESS PATH SECONDS [HEADER:VALUE]…`: nothing but load, for a profiler beside it.
+pub fn load(arguments: &[String]) -> std::process::ExitCode {
+    let [address, path, seconds, headers @ ..] = arguments else { return std::process::ExitCode::from(2) };
+    let headers: Vec<_> = headers.iter().filter_map(|header| header.split_once(':')).collect();
+    let (Ok(address), Ok(seconds)) = (address.parse(), seconds.parse()) else { return std::process::ExitCode::from(2) };
+    let asked = request(path, &headers);
+    let load = run(address, CONNECTIONS, Duration::from_secs(seconds), move || Some(asked.clone()));
+    println!("{}", load.words());
+    std::process::ExitCode::SUCCESS
 }
 
 /// Reading as the store grows: kept answers and, with nothing kept, the worker's.
@@ -107,7 +119,8 @@ fn ask(front: SocketAddr, asked: &Bytes) -> Vec<u8> {
 
 fn header(answer: &[u8], name: &str) -> String {
     let text = String::from_utf8_lossy(answer);
-    let line = text.lines().find_map(|line| line.split_once(": ").filter(|(other, _)| other.eq_ignore_ascii_case(name)));
+    let line =
+        text.lines().find_map(|line| line.split_once(": ").filter(|(other, _)| other.eq_ignore_ascii_case(name)));
     line.map(|(_, value)| value.to_owned()).expect("the answer has it")
 }
 
@@ -125,7 +138,11 @@ fn idle(table: &mut Table, tree: &Tree, front: SocketAddr) {
         })
         .collect();
     let bytes = (pss_kib(pid).saturating_sub(before_kib) * 1_024) as f64 / connections.len() as f64;
-    table.figure(format!("memory of each of {} idle connections", round(IDLE as f64)), format!("{} bytes", round(bytes)), "");
+    table.figure(
+        format!("memory of each of {} idle connections", round(IDLE as f64)),
+        format!("{} bytes", round(bytes)),
+        "",
+    );
 }
 
 fn random_topics(comments: usize, keeping: &str) -> Load {

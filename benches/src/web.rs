@@ -12,7 +12,7 @@ use crate::{
     tree::Tree,
 };
 
-const CONNECTIONS: usize = 64;
+pub const CONNECTIONS: usize = 64;
 const TIME: Duration = Duration::from_secs(5);
 /// More than can be posted in the time.
 const POSTS: usize = 120_000;

@@ -6,12 +6,12 @@ use hyper::{
     header::{
         ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
         ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ALLOW, CACHE_CONTROL,
-        CONTENT_TYPE, ETAG, HeaderName, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS,
+        CONTENT_TYPE, HeaderName, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS,
     },
 };
 use proto::RequestId;
 
-use crate::{etag, problem::Problem, sending::Body};
+use crate::{problem::Problem, sending::Body};
 
 /// What a visitor gets.
 pub(crate) type Answer = Response<Body>;
@@ -47,18 +47,6 @@ pub(crate) fn ok(kind: HeaderValue, caching: HeaderValue, body: impl Into<Bytes>
     *answer.headers_mut() = HeaderMap::with_capacity(16);
     answer.headers_mut().insert(CONTENT_TYPE, kind);
     answer.headers_mut().insert(CACHE_CONTROL, caching);
-    answer
-}
-
-/// An answer that bears the tag of its content, without the content if the visitor has it.
-pub(crate) fn tagged(asked: &HeaderMap, tag: HeaderValue, whole: Answer) -> Answer {
-    let mut answer = whole;
-    if etag::is_known(asked, &tag) {
-        *answer.status_mut() = StatusCode::NOT_MODIFIED;
-        *answer.body_mut() = Body::empty();
-        answer.headers_mut().remove(CONTENT_TYPE);
-    }
-    answer.headers_mut().insert(ETAG, tag);
     answer
 }
 
@@ -122,15 +110,5 @@ mod tests {
     fn the_request_id_is_written_as_everywhere() {
         let id = RequestId([0, 1, 0x7f, 0x80, 0xff, 9, 0xa0, 0x0b]);
         assert_eq!(request_value(id).to_str().unwrap(), id.to_string());
-    }
-
-    #[test]
-    fn who_has_the_content_gets_only_its_tag() {
-        let asked = HeaderMap::from_iter([(hyper::header::IF_NONE_MATCH, HeaderValue::from_static("\"x\""))]);
-        let answer = tagged(&asked, etag::of("x"), ok(TEXT, IMMUTABLE, "text"));
-        assert_eq!(answer.status(), StatusCode::NOT_MODIFIED);
-        assert_eq!(answer.headers()[ETAG], "\"x\"");
-        assert!(!answer.headers().contains_key(CONTENT_TYPE));
-        assert_eq!(tagged(&asked, etag::of("y"), ok(TEXT, IMMUTABLE, "text")).status(), StatusCode::OK);
     }
 }

@@ -59,7 +59,7 @@ impl<S: Sides> Front<S> {
         match accept::choose(&visit.headers) {
             Form::Text => self.folder(topic, visit).await,
             Form::Json => self.page(topic, page, visit).await,
-            Form::Car => self.topic_archive(topic, visit).await,
+            Form::Car => Box::pin(self.topic_archive(topic, visit)).await,
         }
     }
 

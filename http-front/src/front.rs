@@ -132,8 +132,15 @@ impl<S: Sides> Front<S> {
 
     async fn answer(self: &Arc<Self>, route: Route, visit: &Visit, body: Incoming, link: &Link) -> Answered {
         match route {
-            Route::Topic(topic) if visit.method == Method::POST => self.post(topic, visit, body, link).await,
-            Route::Topic(topic) => self.thread(topic, visit).await,
+            Route::Topic(topic) if visit.method != Method::POST => self.thread(topic, visit).await,
+            // In a box: each connection has room for the largest answer that is not.
+            other => Box::pin(self.rarer(other, visit, body, link)).await,
+        }
+    }
+
+    async fn rarer(self: &Arc<Self>, route: Route, visit: &Visit, body: Incoming, link: &Link) -> Answered {
+        match route {
+            Route::Topic(topic) => self.post(topic, visit, body, link).await,
             Route::Comment(topic, id) => self.comment(topic, id, visit).await,
             Route::Root => self.root(visit).await,
             Route::Ipfs => self.ipfs(visit).await,

@@ -12,7 +12,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{key::Key, kept::Kept};
+use super::{kept::Kept, key::Key};
 use crate::problem::Problem;
 
 /// What came of it.

@@ -3,9 +3,7 @@
 use bytes::Bytes;
 use hyper::{
     HeaderMap, Response, StatusCode,
-    header::{
-        CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, VARY,
-    },
+    header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, VARY},
 };
 use proto::Cid;
 use xxhash_rust::xxh3::xxh3_64;

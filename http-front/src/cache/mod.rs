@@ -109,7 +109,8 @@ impl Cache {
 
     /// Makes its counters part of the box's metrics.
     pub(crate) fn register(&self, registry: &mut Registry) {
-        let told = "Answers and counts looked for: kept and as good as new (hit), not kept (miss), kept but old (stale)";
+        let told =
+            "Answers and counts looked for: kept and as good as new (hit), not kept (miss), kept but old (stale)";
         registry.register("cache_lookups", told, self.lookups.clone());
         registry.register_with_unit("cache", "Memory of kept answers and counts", Unit::Bytes, self.bytes.clone());
     }

@@ -183,7 +183,8 @@ mod tests {
 
     #[test]
     fn the_usual_wishes_mean_what_a_closer_look_says() {
-        for line in ["gzip, deflate, br, zstd", "zstd", "gzip, deflate, br", "br", "gzip, deflate", "gzip", "identity", ""]
+        for line in
+            ["gzip, deflate, br, zstd", "zstd", "gzip, deflate, br", "br", "gzip, deflate", "gzip", "identity", ""]
         {
             assert_eq!(usual(line.as_bytes()), weigh(line).ok(), "{line}");
         }

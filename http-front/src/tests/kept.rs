@@ -258,7 +258,10 @@ async fn a_comment_is_coded_too_and_named_by_its_id() {
     let rig = Rig::start().await;
     let id = proto::CommentId::of(BLOB);
     let reply = rig.ask(&[&format!("GET /{TOPIC}/{id}"), "Accept-Encoding: gzip, identity;q=0"]).await;
-    assert_eq!((plain_again(&reply), reply.header("etag").unwrap()), (BLOB.to_vec(), format!("\"{id}-gzip\"").as_str()));
+    assert_eq!(
+        (plain_again(&reply), reply.header("etag").unwrap()),
+        (BLOB.to_vec(), format!("\"{id}-gzip\"").as_str())
+    );
     assert_eq!(reply.header("vary"), Some("Accept-Encoding"));
 }
 
@@ -269,7 +272,10 @@ async fn counts_come_in_the_order_of_the_topics() {
     rig.reads.handler.counts.lock().unwrap().extend([(TOPIC, 3), (other, 7)]);
     let reply = rig.post("/counts", &format!(r#"["{other}","{TOPIC}","{other}","{}"]"#, "33".repeat(20))).await;
     assert_eq!((reply.status, reply.body.as_str()), (200, "[7,3,7,0]"));
-    assert_eq!((reply.header("content-type"), reply.header("cache-control")), (Some("application/json"), Some("no-store")));
+    assert_eq!(
+        (reply.header("content-type"), reply.header("cache-control")),
+        (Some("application/json"), Some("no-store"))
+    );
     let reply = rig.get(&format!("/counts?topics={TOPIC},{other}")).await;
     assert_eq!((reply.body.as_str(), questions(&rig)), ("[3,7]", 1));
     let tag = format!("If-None-Match: {}", reply.header("etag").unwrap());
@@ -293,7 +299,11 @@ async fn a_list_that_is_none_is_a_problem() {
     let rig = Rig::start().await;
     for body in ["", "{}", "[1]", r#"["x"]"#] {
         let reply = rig.post("/counts", body).await;
-        assert_eq!((reply.status, reply.json()["type"].as_str()), (400, Some("urn:rookery:problem:bad-topics")), "{body}");
+        assert_eq!(
+            (reply.status, reply.json()["type"].as_str()),
+            (400, Some("urn:rookery:problem:bad-topics")),
+            "{body}"
+        );
     }
     assert_eq!(rig.get("/counts").await.status, 400);
     let too_long = " ".repeat(64 * 1024 + 1);
