@@ -155,13 +155,27 @@ fn write_walk(
     names: &Arc<Semaphore>,
     send: &mut impl FnMut(Bytes) -> Result<(), Refusal>,
 ) -> Result<(), Refusal> {
-    let (mut granted, mut frames) = (Vec::new(), Frames::new(&walk.header()));
+    let mut frames = Frames::new(&walk.header());
+    let walked = write_frames(node, &mut walk, names, &mut frames, send);
+    // Also of a walk that failed: what was found is sent.
+    send(frames.take())?;
+    walked
+}
+
+fn write_frames(
+    node: &Node,
+    walk: &mut Walk,
+    names: &Arc<Semaphore>,
+    frames: &mut Frames,
+    send: &mut impl FnMut(Bytes) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    let mut granted = Vec::new();
     loop {
         match walk.step().map_err(|error| Refusal::from_error(&error))? {
-            Step::Done => return send(frames.take()),
-            Step::Need(cid) => supply(node, &mut walk, &cid)?,
+            Step::Done => return Ok(()),
+            Step::Need(cid) => supply(node, walk, &cid)?,
             Step::Give(block) => {
-                grant(&walk, names, &mut granted)?;
+                grant(walk, names, &mut granted)?;
                 frames.push(&block).map_or(Ok(()), &mut *send)?;
             }
         }

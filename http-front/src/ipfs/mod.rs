@@ -146,9 +146,16 @@ impl<S: Sides> Writer<S> {
 
     async fn walk(&mut self) -> Result<(), Cut> {
         let mut frames = Frames::new(&self.walk.header());
+        let walked = self.walk_into(&mut frames).await;
+        // Also of a walk that failed: what was found is sent.
+        self.send(frames.take()).await?;
+        walked
+    }
+
+    async fn walk_into(&mut self, frames: &mut Frames) -> Result<(), Cut> {
         loop {
             match self.walk.step().map_err(|error| Cut(error.to_string()))? {
-                Step::Done => return self.send(frames.take()).await,
+                Step::Done => return Ok(()),
                 Step::Need(cid) => self.supply(cid).await?,
                 Step::Give(block) => {
                     self.grant()?;

@@ -18,13 +18,17 @@ const WAITING: usize = 2;
 
 /// The reader's end.
 #[derive(Debug)]
-pub(super) struct Pieces(mpsc::Receiver<Result<Bytes, Cut>>);
+pub(super) struct Pieces {
+    waiting: mpsc::Receiver<Result<Bytes, Cut>>,
+    /// Why it is cut off, once what was before that has had its time to be sent.
+    cut: Option<Cut>,
+}
 
 impl Pieces {
     /// Both ends. A writer that ends without a word has written all.
     pub(super) fn channel() -> (mpsc::Sender<Result<Bytes, Cut>>, Self) {
         let (sender, receiver) = mpsc::channel(WAITING);
-        (sender, Self(receiver))
+        (sender, Self { waiting: receiver, cut: None })
     }
 }
 
@@ -33,6 +37,17 @@ impl Body for Pieces {
     type Error = Cut;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        self.0.poll_recv(cx).map(|piece| piece.map(|piece| piece.map(Frame::data)))
+        if let Some(cut) = self.cut.take() {
+            return Poll::Ready(Some(Err(cut)));
+        }
+        match self.waiting.poll_recv(cx) {
+            Poll::Ready(Some(Err(cut))) => {
+                // hyper drops what it has not sent yet when a body fails, the head of the answer too: let it send first.
+                self.cut = Some(cut);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            other => other.map(|piece| piece.map(|piece| piece.map(Frame::data))),
+        }
     }
 }

@@ -118,9 +118,7 @@ impl<S: Sides> Source<S> {
             }
         }
         self.kept_bytes += bytes;
-        if count > 0 {
-            self.block_bytes = bytes / count;
-        }
+        self.block_bytes = bytes.checked_div(count).unwrap_or(self.block_bytes);
     }
 }
 

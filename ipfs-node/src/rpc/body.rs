@@ -18,6 +18,8 @@ use super::reply::Cut;
 pub(crate) enum Body {
     Whole(Option<Bytes>),
     Streamed(mpsc::Receiver<Result<Frame<Bytes>, Cut>>),
+    /// Cut off, once what was before that has had its time to be sent.
+    Ending(Option<Cut>),
 }
 
 impl Body {
@@ -34,7 +36,7 @@ impl Body {
     }
 
     pub(crate) fn is_streamed(&self) -> bool {
-        matches!(self, Self::Streamed(_))
+        matches!(self, Self::Streamed(_) | Self::Ending(_))
     }
 }
 
@@ -45,7 +47,16 @@ impl HttpBody for Body {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Streamed(frames) => frames.poll_recv(cx),
+            Self::Ending(cut) => Poll::Ready(cut.take().map(Err)),
+            Self::Streamed(frames) => match frames.poll_recv(cx) {
+                Poll::Ready(Some(Err(cut))) => {
+                    // hyper drops what it has not sent yet when a body fails, the head of the answer too: let it send first.
+                    *self = Self::Ending(Some(cut));
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                other => other,
+            },
         }
     }
 
@@ -56,7 +67,7 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Self::Streamed(_) => SizeHint::default(),
+            Self::Streamed(_) | Self::Ending(_) => SizeHint::default(),
         }
     }
 }
