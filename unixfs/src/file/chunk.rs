@@ -35,13 +35,18 @@ impl Chunker {
             return Some(self.input.split_to(self.chunk_bytes));
         }
         self.fill_partial();
-        (self.partial.len() == self.chunk_bytes).then(|| self.partial.split().freeze())
+        (self.partial.len() == self.chunk_bytes).then(|| self.take_partial())
     }
 
     /// The last, shorter chunk; `None` when the stream ended on a full one or was empty.
     pub fn finish(&mut self) -> Option<Bytes> {
         self.fill_partial();
-        (!self.partial.is_empty()).then(|| self.partial.split().freeze())
+        (!self.partial.is_empty()).then(|| self.take_partial())
+    }
+
+    /// Keeps no hold of its memory: who waits for input should cost nothing.
+    fn take_partial(&mut self) -> Bytes {
+        std::mem::take(&mut self.partial).freeze()
     }
 
     fn fill_partial(&mut self) {
@@ -54,6 +59,10 @@ impl Chunker {
         }
         self.partial.extend_from_slice(&self.input[..wanted]);
         self.input.advance(wanted);
+        if self.input.is_empty() {
+            // An empty end of a piece would keep all of the piece.
+            self.input = Bytes::new();
+        }
     }
 }
 
@@ -93,6 +102,20 @@ mod tests {
         assert_eq!(chunker.next_chunk().unwrap().as_ptr(), input.as_ptr());
         assert_eq!(chunker.next_chunk().unwrap().as_ptr(), input[32..].as_ptr());
         assert_eq!((chunker.next_chunk(), chunker.finish()), (None, None));
+    }
+
+    #[test]
+    fn a_chunker_that_waits_for_input_holds_on_to_nothing() {
+        let mut chunker = Chunker::new(ChunkBytes::new(4).unwrap());
+        for piece in ["ab", "cd", "efgh", "ij"] {
+            let piece = Bytes::from(piece.as_bytes().to_vec());
+            chunker.push(piece.clone());
+            let chunk = chunker.next_chunk();
+            drop(chunk);
+            assert!(piece.is_unique(), "{piece:?}");
+        }
+        assert_eq!(chunker.finish().unwrap(), "ij");
+        assert_eq!(chunker.partial.capacity(), 0);
     }
 
     #[test]
