@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use prometheus_client::{
-    encoding::{EncodeLabelSet, EncodeLabelValue},
+    encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
@@ -12,7 +12,7 @@ use prometheus_client::{
 const SECONDS: [f64; 9] = [0.004, 0.016, 0.064, 0.25, 1.0, 4.0, 16.0, 64.0, 256.0];
 
 /// Which way files go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     /// In.
     Upload,
@@ -20,14 +20,27 @@ pub enum Way {
     Download,
 }
 
+impl Way {
+    fn label(self) -> Label {
+        Label { way: self.name() }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Upload => "upload",
+            Self::Download => "download",
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Label {
-    way: Way,
+    way: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct End {
-    way: Way,
+    way: &'static str,
     outcome: &'static str,
 }
 
@@ -92,18 +105,18 @@ impl Measures {
     }
 
     pub(crate) fn open(&self, way: Way) -> Open {
-        let open = self.open.get_or_create_owned(&Label { way });
+        let open = self.open.get_or_create_owned(&way.label());
         open.inc();
         Open(open)
     }
 
     pub(crate) fn ended(&self, way: Way, outcome: &'static str, took: Duration) {
-        self.files.get_or_create(&End { way, outcome }).inc();
-        self.seconds.get_or_create(&Label { way }).observe(took.as_secs_f64());
+        self.files.get_or_create(&End { way: way.name(), outcome }).inc();
+        self.seconds.get_or_create(&way.label()).observe(took.as_secs_f64());
     }
 
     pub(crate) fn moved(&self, way: Way, bytes: u64) {
-        self.bytes.get_or_create(&Label { way }).inc_by(bytes);
+        self.bytes.get_or_create(&way.label()).inc_by(bytes);
     }
 
     pub(crate) fn came_after(&self, bytes: u64) {
@@ -138,10 +151,10 @@ mod tests {
         prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
         drop(open);
         let expected = [
-            "ingest_files_total{way=\"Upload\",outcome=\"kept\"} 1",
-            "ingest_file_seconds_sum{way=\"Upload\"} 0.5",
-            "ingest_moved_bytes_total{way=\"Download\"} 7",
-            "ingest_open{way=\"Upload\"} 1",
+            "ingest_files_total{way=\"upload\",outcome=\"kept\"} 1",
+            "ingest_file_seconds_sum{way=\"upload\"} 0.5",
+            "ingest_moved_bytes_total{way=\"download\"} 7",
+            "ingest_open{way=\"upload\"} 1",
             "ingest_after_marker_bytes_total 3",
             "ingest_parked_total 1",
             "ingest_sent_away_total{why=\"crowd\"} 1",

@@ -94,7 +94,7 @@ async fn a_client_that_takes_nothing_keeps_no_room_from_others() {
     let cid = kept(&rig, &text).await;
     let slow = asked(&downloads, &format!("0.5 {cid}")).await;
     // What is counted has left this box, so the slow client has its turn.
-    while rig.counted("ingest_moved_bytes_total{way=\"Download\"}") == 0 {
+    while rig.counted("ingest_moved_bytes_total{way=\"download\"}") == 0 {
         tokio::task::yield_now().await;
     }
     let whole = [&text[..], END.as_bytes(), b"0.5"].concat();
@@ -110,7 +110,7 @@ async fn a_client_that_takes_nothing_is_let_go() {
     let cid = kept(&rig, &text).await;
     rig.settings.patience.idle = Duration::from_millis(50);
     let stream = asked(&Arc::new(rig.downloads()), &format!("0.5 {cid}")).await;
-    while rig.counted("ingest_files_total{way=\"Download\",outcome=\"silent\"}") == 0 {
+    while rig.counted("ingest_files_total{way=\"download\",outcome=\"silent\"}") == 0 {
         tokio::task::yield_now().await;
     }
     let got = all_of(stream).await;

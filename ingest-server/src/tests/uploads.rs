@@ -84,7 +84,7 @@ async fn a_client_that_hangs_up_leaves_nothing_that_is_kept() {
         served.await.unwrap();
     }
     assert!(rig.shelf.pins().is_empty() && rig.journal_sizes().is_empty());
-    assert_eq!(rig.counted("ingest_files_total{way=\"Upload\",outcome=\"hung_up\"}"), 5);
+    assert_eq!(rig.counted("ingest_files_total{way=\"upload\",outcome=\"hung_up\"}"), 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]
