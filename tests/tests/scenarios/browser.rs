@@ -66,6 +66,11 @@ fn a_thread_and_its_count_stand_under_somebody_elses_article() {
 }
 
 #[test]
+fn a_first_visit_is_light_and_a_second_next_to_nothing() {
+    show("light");
+}
+
+#[test]
 fn a_page_over_plain_http_posts_and_verifies_too() {
     show("plain_http");
 }
