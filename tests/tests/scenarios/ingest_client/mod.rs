@@ -1,16 +1,16 @@
-//! The ingest client on a whole tree, and programs that take the tree for the IPFS Cluster behind an ingest server.
+//! The ingest client on a whole tree.
+
+mod cluster;
 
 use std::{
     fs,
-    io::{Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
+    io::Write as _,
     path::Path,
     process::{Command, Output, Stdio},
     time::Duration,
 };
 
 use rookery_tests::{
-    ipfscluster::IpfsCluster,
     kubo::{Kubo, Profile},
     multipart::{self, Form},
     programs,
@@ -154,99 +154,4 @@ fn read_so_far(pid: u32, path: &str) -> Option<u64> {
         files.into_iter().find(|file| fs::read_link(file.path()).is_ok_and(|target| target == Path::new(path)))?;
     let about = fs::read_to_string(format!("/proc/{pid}/fdinfo/{}", file.file_name().to_str()?)).ok()?;
     about.lines().find_map(|line| line.strip_prefix("pos:"))?.trim().parse().ok()
-}
-
-/// Sends bytes as they are, and reads to the end.
-fn exchange(address: SocketAddr, request: &str) -> (String, String) {
-    let mut stream = TcpStream::connect(address).expect("the port is open");
-    stream.set_read_timeout(Some(DEADLINE)).expect("a socket has a time limit");
-    stream.write_all(request.as_bytes()).expect("it is read");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("it is answered, and then closed");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
-    (head.to_owned(), body.to_owned())
-}
-
-#[test]
-fn the_requests_of_the_original_servers_are_answered_byte_by_byte() {
-    let tree = start();
-    let cluster = tree.address(INGEST, "cluster");
-    let (head, body) = exchange(
-        cluster,
-        "GET /version?stream-channels=true HTTP/1.1\r\nHost: 127.0.0.1:9094\r\nUser-Agent: python-requests/2.22.0\r\n\
-         Accept-Encoding: gzip, deflate\r\nAccept: */*\r\nConnection: close\r\n\r\n",
-    );
-    assert!(head.starts_with("HTTP/1.1 200 OK") && head.contains("application/json"), "{head}");
-    assert_eq!(body, format!("{{\"version\":\"{}\"}}", env!("CARGO_PKG_VERSION")));
-    // As it was recorded, chunk by chunk: the disposition is `file`, and a header stands before it.
-    let (head, body) = exchange(
-        cluster,
-        "POST /add?stream-channels=true&name=files HTTP/1.1\r\nHost: 127.0.0.1:9094\r\nUser-Agent: python-requests/2.22.0\r\n\
-         Accept-Encoding: gzip, deflate\r\nAccept: */*\r\nConnection: close\r\n\
-         Content-Disposition: form-data; filename=\"files\"\r\n\
-         Content-Type: multipart/form-data; boundary=\"06c319a44d10415abd8bed970c0d9189\"\r\nTransfer-Encoding: chunked\r\n\r\n\
-         24\r\n--06c319a44d10415abd8bed970c0d9189\r\n\r\n\
-         22\r\nAbspath: /srv/ipfs/socket_file.txt\r\n\
-         2\r\n\r\n\r\n\
-         37\r\nContent-Disposition: file; filename=\"socket_file.txt\"\r\n\r\n\
-         1a\r\nContent-Type: text/plain\r\n\r\n\
-         2\r\n\r\n\r\n\
-         3\r\nhi\n\r\n\
-         2\r\n\r\n\r\n\
-         26\r\n--06c319a44d10415abd8bed970c0d9189--\r\n\r\n0\r\n\r\n",
-    );
-    assert!(head.starts_with("HTTP/1.1 200 OK"), "{head} {body}");
-    let cid = only_hash(&tree, b"hi\n");
-    assert_eq!(body, format!("{{\"cid\":{{\"/\":{cid}}},\"name\":\"socket_file.txt\",\"size\":11}}\n"));
-}
-
-#[test]
-fn the_library_of_the_original_servers_works_unchanged() {
-    let Some(library) = IpfsCluster::or_skip("the_library_of_the_original_servers_works_unchanged") else { return };
-    let tree = start();
-    let contents = [b"".to_vec(), b"text\n".to_vec(), content(30_000_000)];
-    let files: Vec<_> =
-        contents.iter().enumerate().map(|(at, bytes)| write(&tree, &format!("{at}.txt"), bytes)).collect();
-    let paths: Vec<&str> = files.iter().map(String::as_str).collect();
-    let added = library.add(tree.address(INGEST, "cluster"), &paths);
-    for (at, (answer, bytes)) in added.iter().zip(&contents).enumerate() {
-        assert_eq!(
-            (&answer["cid"]["/"], &answer["name"]),
-            (&only_hash(&tree, bytes), &Value::from(format!("{at}.txt")))
-        );
-        let back = ingest(&tree, &["--get", answer["cid"]["/"].as_str().expect("text")]);
-        assert!(back.status.success() && back.stdout == *bytes, "{answer}");
-    }
-    assert_eq!(added.len(), contents.len());
-    let journal = fs::read_to_string(tree.folder().join("data").join(proto::uploads::JOURNAL)).expect("a journal");
-    assert_eq!(journal.lines().count(), contents.len(), "{journal}");
-}
-
-#[test]
-fn a_client_of_todays_cluster_reads_what_it_expects_and_what_is_not_offered_is_said() {
-    let tree = start();
-    let mut cluster = rookery_tests::http::Client::new(tree.address(INGEST, "cluster"));
-    let kind = multipart::content_type();
-    let headers = [("Content-Type", &*kind)];
-    let two = Form::new().file("a", b"one").file("b c", b"two").end();
-    let added = cluster.ask("POST", "/add?stream-channels=false&cid-version=1", &headers, &two).expect(200).json();
-    let expected = |bytes: &[u8]| only_hash_with(&tree, "&cid-version=1", bytes);
-    assert_eq!((&added[0]["cid"], &added[1]["cid"]), (&expected(b"one"), &expected(b"two")), "{added}");
-    assert_eq!((&added[0]["name"], &added[1]["name"]), (&Value::from("a"), &Value::from("b c")), "{added}");
-    let refusals = [
-        ("POST", "/add?shard=true", &two[..], 400, "shard=true is not offered"),
-        ("POST", "/add?cid-version=7", &two, 400, "expected 0 or 1"),
-        ("POST", "/add", b"no form, and longer than a boundary would be", 400, "does not begin with its boundary"),
-        ("POST", "/add", &two[..two.len() - 10], 400, "EOF"),
-        ("GET", "/add", b"", 405, "expected GET /version or POST /add"),
-        ("GET", "/pins", b"", 404, "/pins is not offered here"),
-    ];
-    for (method, path, body, status, words) in refusals {
-        let mut cluster = rookery_tests::http::Client::new(tree.address(INGEST, "cluster"));
-        let answer = cluster.ask(method, path, &headers, body).expect(status).json();
-        assert_eq!(answer["code"], status);
-        assert!(answer["message"].as_str().is_some_and(|message| message.contains(words)), "{answer}");
-    }
-    let page = [("Content-Type", &*kind), ("Origin", "https://example.org")];
-    let _ = cluster.ask("POST", "/add", &page, &two).expect(403);
 }
