@@ -113,7 +113,7 @@ fn path() -> String {
 
 impl Rig {
     /// Somebody comments, and the front is told.
-    async fn arrives(&self, seq: u64) {
+    pub(super) async fn arrives(&self, seq: u64) {
         self.arrives_in_silence(seq);
         self.hints.send(Heard::Hint(Arrived { last_seq: Seq(seq), topics: vec![TOPIC] })).await.unwrap();
     }

@@ -95,11 +95,14 @@ impl RawH2 {
         times
     }
 
-    /// The next frame; none when the connection has ended.
+    /// The next frame; none when the connection has ended. A ping is answered, as by everybody who lives.
     pub(super) async fn frame(&mut self) -> Option<Frame> {
         loop {
-            if let Some(frame) = self.take_frame() {
-                return Some(frame);
+            if let Some(came) = self.take_frame() {
+                if (came.kind, came.flags) == (PING, NO_FLAG) {
+                    let _ = self.stream.write_all(&frame(PING, ACK, 0, &came.content)).await;
+                }
+                return Some(came);
             }
             let read = timeout(SOON, self.stream.read_buf(&mut self.buffer)).await;
             if !matches!(read.expect("the front should have said something"), Ok(1..)) {
