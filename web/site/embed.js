@@ -3,49 +3,54 @@
  *
  *   <script async src="https://comments.example.org/embed.js" data-page="https://example.com/article"></script>
  *
- * Puts an isolated frame behind itself that is as tall as its content, and fills each `data-rookery-count="<address>"` on
- * the page with the number of comments there. `data-page` is the canonical address unless told otherwise.
+ * Puts an isolated frame behind itself, as tall as its content, and the number of comments into each element with
+ * `data-rookery-count="<address>"`. Both addresses are the canonical one unless told otherwise.
  * A classic script, because only those know which element loaded them. Served as `/embed.js`.
  */
-(() => {
-  const script = document.currentScript;
-  const server = new URL('.', script.src);
-  const COUNTS_LIMIT = 1000;
-  const TALLEST_PX = 100_000;
+;(() => {
+  const script = document.currentScript
+  const server = new URL('.', script.src)
+  const COUNTS_LIMIT = 1000
+  const TALLEST_PX = 100_000
 
-  const canonical = () => document.querySelector('link[rel~="canonical"]')?.href || location.href.replace(/#.*$/, '');
+  const canonical = () => document.querySelector('link[rel~="canonical"]')?.href || location.href.replace(/#.*$/, '')
 
   function putFrame() {
-    const page = script.dataset.page || canonical();
-    const frame = document.createElement('iframe');
-    frame.src = new URL(`embed#${page}&o=${location.origin}`, server);
-    frame.title = 'Comments';
-    frame.loading = 'lazy';
-    frame.allow = 'clipboard-write';
-    Object.assign(frame.style, { width: '100%', height: '320px', border: '0', display: 'block' });
+    const page = script.dataset.page || canonical()
+    const frame = document.createElement('iframe')
+    frame.src = new URL(`embed#${page}&o=${location.origin}`, server)
+    frame.title = 'Comments'
+    frame.loading = 'lazy'
+    frame.allow = 'clipboard-write'
+    Object.assign(frame.style, { width: '100%', height: '320px', border: '0', display: 'block' })
     addEventListener('message', ({ origin, source, data }) => {
-      const isOurs = origin === server.origin && source === frame.contentWindow && data?.rookery === 'height';
-      if (isOurs && data.height_px > 0 && data.height_px < TALLEST_PX) frame.style.height = `${Math.ceil(data.height_px)}px`;
-    });
-    script.after(frame);
+      const isOurs = origin === server.origin && source === frame.contentWindow && data?.rookery === 'height'
+      if (isOurs && data.height_px > 0 && data.height_px < TALLEST_PX)
+        frame.style.height = `${Math.ceil(data.height_px)}px`
+    })
+    script.after(frame)
   }
 
   async function fillCounts() {
-    const badges = [...document.querySelectorAll('[data-rookery-count]')].slice(0, COUNTS_LIMIT);
-    if (!badges.length) return;
-    const { topicOf } = await import(new URL('site/thread/address.js', server));
-    const pages = badges.map((badge) => badge.dataset.rookeryCount || canonical());
-    const topics = await Promise.all(pages.map(topicOf));
+    const badges = [...document.querySelectorAll('[data-rookery-count]')].slice(0, COUNTS_LIMIT)
+    if (!badges.length) return
+    const { topicOf } = await import(new URL('site/thread/address.js', server))
+    const pages = badges.map((badge) => badge.dataset.rookeryCount || canonical())
+    const topics = await Promise.all(pages.map(topicOf))
     // Text, so that browsers need not ask first.
-    const answer = await fetch(new URL('counts', server), { method: 'POST', body: JSON.stringify(topics), credentials: 'omit' });
-    if (!answer.ok) return;
-    (await answer.json()).forEach((count, at) => {
-      badges[at].textContent = `${count} ${count === 1 ? 'comment' : 'comments'}`;
-      if (badges[at].matches('a:not([href])')) badges[at].href = new URL(`#${pages[at]}`, server);
-    });
+    const answer = await fetch(new URL('counts', server), {
+      method: 'POST',
+      body: JSON.stringify(topics),
+      credentials: 'omit',
+    })
+    if (!answer.ok) return
+    ;(await answer.json()).forEach((count, at) => {
+      badges[at].textContent = `${count} ${count === 1 ? 'comment' : 'comments'}`
+      if (badges[at].matches('a:not([href])')) badges[at].href = new URL(`#${pages[at]}`, server)
+    })
   }
 
-  putFrame();
-  if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', fillCounts);
-  else fillCounts();
-})();
+  putFrame()
+  if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', fillCounts)
+  else fillCounts()
+})()

@@ -1,53 +1,50 @@
 /**
- * What the browser keeps for this site: names with their keys, drafts, the order of reading.
- * A frame in somebody else's page may be denied it; then things last as long as the page, and `isLasting` says so.
+ * What the browser keeps for this site: names with their keys, drafts, the order of reading. A frame may be denied it;
+ * then things last as long as the page, and `isLasting` says so.
  */
 
-const PREFIX = 'rookery:';
-const passing = new Map();
-const lasting = probe();
+const PREFIX = 'rookery:'
+const passing = new Map()
+const lasting = probe()
 
 function probe() {
   try {
-    localStorage.setItem(`${PREFIX}probe`, '1');
-    localStorage.removeItem(`${PREFIX}probe`);
-    return localStorage;
+    localStorage.setItem(`${PREFIX}probe`, '1')
+    localStorage.removeItem(`${PREFIX}probe`)
+    return localStorage
   } catch {
-    return null;
+    return null
   }
 }
 
-export const isLasting = Boolean(lasting);
+export const isLasting = Boolean(lasting)
 
 /** @param {string} name @returns {any} what was put there; null when there is nothing, or nothing readable */
 export function recall(name) {
   try {
-    return JSON.parse((lasting ? lasting.getItem(PREFIX + name) : passing.get(name)) ?? 'null');
+    return JSON.parse((lasting ? lasting.getItem(PREFIX + name) : passing.get(name)) ?? 'null')
   } catch {
-    return null;
+    return null
   }
 }
 
 /** @param {string} name @param {any} value null forgets it @returns {boolean} whether it will last */
 export function remember(name, value) {
-  const text = JSON.stringify(value);
-  passing.set(name, text);
+  const text = JSON.stringify(value)
+  passing.set(name, text)
   try {
-    if (value === null) lasting?.removeItem(PREFIX + name);
-    else lasting?.setItem(PREFIX + name, text);
-    return isLasting;
+    if (value === null) lasting?.removeItem(PREFIX + name)
+    else lasting?.setItem(PREFIX + name, text)
+    return isLasting
   } catch {
-    return false;
+    return false
   }
 }
 
 /**
- * Words not yet posted, per topic and per comment that they answer or edit. Once signed, the blob is kept too: posting the
- * same bytes again is safe, signing the words again would make a second comment.
- *
- * @param {string} name @returns {Draft}
+ * Words not yet posted. Once signed, their blob is kept too: posting the same bytes again is safe, signing the words
+ * again would make a second comment.
  */
-export const readDraft = (name) => recall(name) ?? { text: '' };
+export const readDraft = (name) => recall(name) ?? { text: '' }
 
-/** @param {string} name @param {Draft} draft */
-export const keepDraft = (name, draft) => remember(name, draft.text ? draft : null);
+export const keepDraft = (name, draft) => remember(name, draft.text ? draft : null)

@@ -1,5 +1,5 @@
-/** The proof beside the page, so that hashing never holds up a visitor. Asked by `prover.js`, one question at a time. */
-import { checker } from './check.js';
+/** The proof beside the page, so that hashing never holds up a visitor. Asked by `prover.js`. */
+import { checker } from './check.js'
 
-const check = checker();
-addEventListener('message', async ({ data }) => postMessage(await check(data)));
+const check = checker()
+addEventListener('message', async ({ data }) => postMessage(await check(data)))

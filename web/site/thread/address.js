@@ -1,38 +1,36 @@
-/**
- * What a page is called: `/#<page address or topic>`, perhaps with `&c=<comment>`, in a frame with `&o=<origin around it>`.
- */
-import { toHex } from '../codec.js';
-import { sha1 } from '../crypto.js';
+/** What is behind the `#`: `<page address or topic>`, `&c=<comment>`, and in a frame `&o=<origin around it>`. */
+import { toHex } from '../codec.js'
+import { sha1 } from '../crypto.js'
 
-const PARTS = /^#(.*?)(?:&c=(bafkrei[a-z2-7]{52}|[0-9a-f]{40}))?(?:&o=(https?:\/\/[^&/]+))?$/;
-const TOPIC = /^[0-9a-f]{40}$/;
+const PARTS = /^#(.*?)(?:&c=(bafkrei[a-z2-7]{52}|[0-9a-f]{40}))?(?:&o=(https?:\/\/[^&/]+))?$/
+const TOPIC = /^[0-9a-f]{40}$/
 
 /** @param {string} hash with its `#` @returns {Place} */
 export function readHash(hash) {
-  const [, page = '', comment = null, origin = null] = PARTS.exec(hash) ?? [];
-  return { page, comment, origin };
+  const [, page = '', comment = null, origin = null] = PARTS.exec(hash) ?? []
+  return { page, comment, origin }
 }
 
 /** @param {string} page @param {string} [comment] */
-export const writeHash = (page, comment) => `#${page}${comment ? `&c=${comment}` : ''}`;
+export const writeHash = (page, comment) => `#${page}${comment ? `&c=${comment}` : ''}`
 
 /** Nothing is made of an address but its hash: every client has to come to the same topic. @param {string} page */
-export const topicOf = async (page) => (TOPIC.test(page) ? page : toHex(await sha1(new TextEncoder().encode(page))));
+export const topicOf = async (page) => (TOPIC.test(page) ? page : toHex(await sha1(new TextEncoder().encode(page))))
 
 /** @param {string} page @returns {URL | null} the page's address, if it is one that can be visited */
 export function urlOf(page) {
   try {
-    const url = new URL(page);
-    return /^https?:$/.test(url.protocol) ? url : null;
+    const url = new URL(page)
+    return /^https?:$/.test(url.protocol) ? url : null
   } catch {
-    return null;
+    return null
   }
 }
 
 /** @param {string} typed by a visitor @returns {string} as a browser would write it in its own address field */
 export function pageFrom(typed) {
-  const text = typed.trim();
-  if (TOPIC.test(text)) return text;
-  const url = urlOf(text) ?? (/^[^\s/:]+\.[^\s/]+/.test(text) ? urlOf(`https://${text}`) : null);
-  return url ? url.href : text;
+  const text = typed.trim()
+  if (TOPIC.test(text)) return text
+  const url = urlOf(text) ?? (/^[^\s/:]+\.[^\s/]+/.test(text) ? urlOf(`https://${text}`) : null)
+  return url ? url.href : text
 }
