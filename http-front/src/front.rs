@@ -154,7 +154,7 @@ impl<S: Sides> Front<S> {
             Route::Counts => self.counts(visit, body, link).await,
             Route::Live => Ok(self.live()),
             Route::Ready => self.ready(),
-            Route::Metrics => Ok(self.metrics().await),
+            Route::Metrics => self.metrics(visit).await,
             Route::Version => Ok(self.version()),
             Route::OpenApi => openapi::answer(&visit.headers).await,
         }

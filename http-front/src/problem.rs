@@ -191,7 +191,9 @@ impl Problem {
             Limit::TotalReads => "requests came lately from all visitors together",
             Limit::TotalPosts => "posts came lately from all visitors together",
             Limit::AddressRequests => "requests of your network (an IPv4 /24 or IPv6 /48) are still open",
-            Limit::AddressConnections => "connections of your network (an IPv4 /24 or IPv6 /48) are open, or came lately,",
+            Limit::AddressConnections => {
+                "connections of your network (an IPv4 /24 or IPv6 /48) are open, or came lately,"
+            }
             Limit::IdleFrames => "frames that ask for nothing came on this connection",
         };
         let wait_s = later.wait.as_millis().div_ceil(1_000).max(1);

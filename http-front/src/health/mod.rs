@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use crate::{
     answer::{self, Answer, Answered, JSON, TEXT},
-    front::Front,
+    cache::{Made, Tag},
+    front::{Front, Visit},
     problem::Problem,
     sides::{Side as _, Sides},
 };
@@ -38,9 +39,10 @@ impl<S: Sides> Front<S> {
     }
 
     /// `GET /metrics`: of all boxes.
-    pub(crate) async fn metrics(&self) -> Answer {
+    pub(crate) async fn metrics(&self, visit: &Visit) -> Answered {
         let kind = HeaderValue::from_static(exposition::CONTENT_TYPE);
-        answer::ok(kind, NEVER_KEEP, self.tree.metrics().await)
+        let text = Made::text(Tag::None, self.tree.metrics().await);
+        self.fresh(visit, text.of_kind(kind).cached(NEVER_KEEP)).await
     }
 
     /// `GET /version`.

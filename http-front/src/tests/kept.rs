@@ -311,3 +311,9 @@ async fn a_list_that_is_none_is_a_problem() {
     assert_eq!(rig.ask(&["DELETE /counts"]).await.header("allow"), Some("GET, HEAD, POST, OPTIONS"));
     assert_eq!(questions(&rig), 0);
 }
+
+#[test]
+fn a_request_takes_little_room_in_its_connection() {
+    let bytes = super::rig::visit_bytes();
+    assert!(bytes <= 3_072, "{bytes} bytes are moved for each request and stay with each connection");
+}

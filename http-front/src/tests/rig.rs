@@ -186,3 +186,11 @@ pub(super) async fn until(mut so: impl FnMut() -> bool) {
     };
     tokio::time::timeout(SOON, waiting).await.expect("it should have become so");
 }
+
+/// The room that a connection has for the request that it is busy with.
+pub(super) fn visit_bytes() -> usize {
+    fn of<A, B, C, Visit>(_: impl FnOnce(A, B, C) -> Visit) -> usize {
+        size_of::<Visit>()
+    }
+    of(Front::<StandIns>::visit)
+}
