@@ -17,8 +17,11 @@ use crate::{
     tree::wait_until,
 };
 
-const BYTES: usize = 1 << 30;
+/// What is measured with.
+pub const BYTES: usize = 1 << 30;
 const RUNS: usize = 3;
+/// How Kubo adds with the profile of 2025.
+const NEWER: &str = "cid-version=1&raw-leaves=true&chunker=size-1048576&progress=false";
 
 /// 1 GiB of bytes that do not compress, on disk and on tmpfs.
 pub fn measure() -> Table {
@@ -31,7 +34,8 @@ pub fn measure() -> Table {
     table
 }
 
-fn kubo() -> Option<PathBuf> {
+/// Kubo, if it was built.
+pub fn kubo() -> Option<PathBuf> {
     let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/peers/ipfs"));
     if !path.exists() {
         eprintln!("skipped: figures of Kubo (run `make peers`)");
@@ -39,7 +43,8 @@ fn kubo() -> Option<PathBuf> {
     path.exists().then_some(path)
 }
 
-fn random_file(folder: &Path) -> PathBuf {
+/// [`BYTES`] that do not compress.
+pub fn random_file(folder: &Path) -> PathBuf {
     let path = folder.join("1gib");
     let mut file = File::create(&path).expect("a file in our directory");
     let mut block = vec![0; 1 << 20];
@@ -63,11 +68,13 @@ fn seconds(mut work: impl FnMut()) -> f64 {
     )
 }
 
-fn mib_per_s(seconds: f64) -> f64 {
+/// The rate at which [`BYTES`] were moved.
+pub fn mib_per_s(seconds: f64) -> f64 {
     (BYTES >> 20) as f64 / seconds
 }
 
-fn quiet(command: &mut Command) {
+/// Runs a program of which only the time matters.
+pub fn quiet(command: &mut Command) {
     let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     assert!(status.expect("the program can be started").success(), "{command:?}");
 }
@@ -101,7 +108,8 @@ fn hash_only(table: &mut Table, kubo: Option<&Path>) {
     }
 }
 
-fn init_kubo(kubo: &Path, folder: &Path) -> PathBuf {
+/// A repository for Kubo.
+pub fn init_kubo(kubo: &Path, folder: &Path) -> PathBuf {
     let repo = folder.join("kubo");
     quiet(Command::new(kubo).env("IPFS_PATH", &repo).args(["init", "--profile=test"]));
     repo
@@ -138,9 +146,10 @@ fn add(table: &mut Table, place: &str, root: &Path, kubo: Option<&Path>, aim: &s
     }
 }
 
-struct Ended(Child);
+/// A daemon; ended when it is dropped.
+pub struct Daemon(Child);
 
-impl Drop for Ended {
+impl Drop for Daemon {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -161,8 +170,8 @@ fn add_to_node(data: &Path, file: &Path) -> f64 {
     fs::write(&config, text).expect("a file");
     let node =
         Command::new(crate::tree::program("ipfs-node")).arg("--config").arg(&config).stdin(Stdio::null()).spawn();
-    let node = Ended(node.expect("ipfs-node can be started"));
-    let took = timed_add(&data.join("ipfs/api"), file);
+    let node = Daemon(node.expect("ipfs-node can be started"));
+    let took = node.timed_add(&data.join("ipfs/api"), file, NEWER);
     // While it lives it may write into what is being removed.
     drop(node);
     fs::remove_dir_all(data.join("ipfs")).expect("the repository");
@@ -172,43 +181,50 @@ fn add_to_node(data: &Path, file: &Path) -> f64 {
 fn add_to_kubo(kubo: &Path, folder: &Path, file: &Path) -> f64 {
     fs::create_dir_all(folder).expect("a directory");
     let repo = init_kubo(kubo, folder);
-    let daemon = Command::new(kubo)
-        .env("IPFS_PATH", &repo)
-        .args(["daemon", "--offline"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
-    let daemon = Ended(daemon.expect("Kubo can be started"));
-    let took = timed_add(&repo.join("api"), file);
+    let daemon = Daemon::kubo(kubo, &repo);
+    let took = daemon.timed_add(&repo.join("api"), file, NEWER);
     drop(daemon);
     fs::remove_dir_all(folder).expect("the repository");
     took
 }
 
-/// The same client for both: one POST with the file as multipart, the answer read to its end.
-fn timed_add(api: &Path, file: &Path) -> f64 {
-    wait_until(|| fs::read_to_string(api).is_ok_and(|text| !text.trim().is_empty()));
-    let address = fs::read_to_string(api).expect("the api file");
-    let parts: Vec<_> = address.trim().split('/').collect();
-    let (host, port) = (parts[2], parts[4]);
-    let began = Instant::now();
-    let mut stream = TcpStream::connect(format!("{host}:{port}")).expect("the daemon listens");
-    let head = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\nContent-Type: application/octet-stream\r\n\r\n";
-    let tail = "\r\n--b--\r\n";
-    let length = head.len() + BYTES + tail.len();
-    write!(
-        stream,
-        "POST /api/v0/add?cid-version=1&raw-leaves=true&chunker=size-1048576&progress=false HTTP/1.1\r\nHost: {host}:{port}\r\n\
-         Connection: close\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: {length}\r\n\r\n{head}"
-    )
-    .expect("the daemon reads");
-    std::io::copy(&mut File::open(file).expect("our file"), &mut stream).expect("the daemon reads it all");
-    stream.write_all(tail.as_bytes()).expect("the daemon reads");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    assert!(answer.contains("\"Hash\""), "{answer}");
-    began.elapsed().as_secs_f64()
+impl Daemon {
+    /// Kubo's, without a network.
+    pub fn kubo(kubo: &Path, repo: &Path) -> Self {
+        let daemon = Command::new(kubo)
+            .env("IPFS_PATH", repo)
+            .args(["daemon", "--offline"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        Self(daemon.expect("Kubo can be started"))
+    }
+
+    /// The same client for both: one POST with the file as multipart, the answer read to its end.
+    pub fn timed_add(&self, api: &Path, file: &Path, options: &str) -> f64 {
+        wait_until(|| fs::read_to_string(api).is_ok_and(|text| !text.trim().is_empty()));
+        let address = fs::read_to_string(api).expect("the api file");
+        let parts: Vec<_> = address.trim().split('/').collect();
+        let (host, port) = (parts[2], parts[4]);
+        let began = Instant::now();
+        let mut stream = TcpStream::connect(format!("{host}:{port}")).expect("the daemon listens");
+        let head = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\nContent-Type: application/octet-stream\r\n\r\n";
+        let tail = "\r\n--b--\r\n";
+        let length = head.len() + BYTES + tail.len();
+        write!(
+            stream,
+            "POST /api/v0/add?{options} HTTP/1.1\r\nHost: {host}:{port}\r\n\
+             Connection: close\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: {length}\r\n\r\n{head}"
+        )
+        .expect("the daemon reads");
+        std::io::copy(&mut File::open(file).expect("our file"), &mut stream).expect("the daemon reads it all");
+        stream.write_all(tail.as_bytes()).expect("the daemon reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.contains("\"Hash\""), "{answer}");
+        began.elapsed().as_secs_f64()
+    }
 }
 
 /// The root of a file in memory, its leaves hashed on both cores.

@@ -12,6 +12,7 @@ mod comment;
 mod folder;
 mod front;
 mod hello;
+mod ingest;
 mod life;
 mod live;
 mod load;
@@ -36,6 +37,7 @@ const SCENARIOS: &[Scenario] = &[
     ("store", store::measure),
     ("blocks", blocks::measure),
     ("folder", folder::measure),
+    ("ingest", ingest::measure),
 ];
 
 fn main() -> ExitCode {

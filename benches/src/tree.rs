@@ -39,16 +39,21 @@ impl Tree {
 
     /// Starts one with more configuration and waits until it is ready.
     pub fn start_with(sections: &str) -> Self {
-        Self::begin("", sections, |_| {})
+        Self::begin(&std::env::temp_dir(), "", sections, |_| {})
+    }
+
+    /// Starts one with its data below `root`, with more configuration, and waits until it is ready.
+    pub fn start_in(root: &Path, sections: &str) -> Self {
+        Self::begin(root, "", sections, |_| {})
     }
 
     /// Starts one with more settings of the front, in a store that `fill` has filled.
     pub fn start_filled(front: &str, fill: impl FnOnce(&Path)) -> Self {
-        Self::begin(front, "", fill)
+        Self::begin(&std::env::temp_dir(), front, "", fill)
     }
 
-    fn begin(front: &str, sections: &str, fill: impl FnOnce(&Path)) -> Self {
-        let folder = tempfile::Builder::new().prefix("rb").tempdir().expect("a temporary directory");
+    fn begin(root: &Path, front: &str, sections: &str, fill: impl FnOnce(&Path)) -> Self {
+        let folder = tempfile::Builder::new().prefix("rb").tempdir_in(root).expect("a temporary directory");
         let path = folder.path();
         let text = format!(
             "[common]\ndata_dir = \"{0}/data\"\nruntime_dir = \"{0}/run\"\nlog = \"warn\"\n[http-front]\nlisten = \
