@@ -45,6 +45,17 @@ export class ThreadPage {
     await this.comment(words).waitFor({ state: 'detached' })
   }
 
+  /** Asks for more until this comment is to be seen. */
+  async showsUpTo(id) {
+    const wanted = this.page.locator(`[data-comment="${id}"]`)
+    const more = this.page.getByRole('button', { name: 'Show more' })
+    await until('all comments are shown', async () => {
+      if (await wanted.isVisible()) return true
+      if (await more.isEnabled({ timeout: 100 })) await more.click()
+      return false
+    })
+  }
+
   async post(words, name) {
     const form = this.composer()
     await form.locator('textarea').fill(words)
