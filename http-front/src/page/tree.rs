@@ -14,15 +14,24 @@ const DEPTH_LIMIT: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Branch<'a> {
     pub(crate) comment: &'a Comment,
-    /// What it answers, when that stands elsewhere: on another page, or not directly above.
-    pub(crate) answers: Option<AnyId>,
+    pub(crate) answers: Answers<'a>,
     pub(crate) replies: Vec<Branch<'a>>,
+}
+
+/// What a comment answers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Answers<'a> {
+    /// What stands directly above it, or nothing.
+    Above,
+    /// Something else on this page.
+    Here(&'a Comment),
+    /// What is not on this page.
+    Elsewhere(AnyId),
 }
 
 /// The comments of a page, by their places in it.
 struct Page<'a> {
     comments: &'a [Comment],
-    parents: Vec<Option<AnyId>>,
     replies: Vec<Vec<usize>>,
 }
 
@@ -35,22 +44,23 @@ pub(crate) fn grow<'a>(topic: &Topic, comments: &'a [Comment]) -> Vec<Branch<'a>
         .enumerate()
         .flat_map(|(place, comment)| [(AnyId::Comment(comment.id), place), (AnyId::Legacy(comment.legacy_id), place)]);
     let places: HashMap<AnyId, usize> = places.collect();
-    let parents: Vec<_> = comments.iter().map(|comment| comment.parent(topic)).collect();
     let (mut tops, mut replies) = (Vec::new(), vec![Vec::new(); comments.len()]);
-    for (place, parent) in parents.iter().enumerate() {
-        match parent.and_then(|parent| places.get(&parent)) {
-            Some(parent) => replies[*parent].push(place),
-            None => tops.push(place),
+    for (place, comment) in comments.iter().enumerate() {
+        let parent = comment.parent(topic);
+        match (parent, parent.and_then(|parent| places.get(&parent))) {
+            (_, Some(parent)) => replies[*parent].push(place),
+            (Some(parent), None) => tops.push((place, Answers::Elsewhere(parent))),
+            (None, None) => tops.push((place, Answers::Above)),
         }
     }
-    let page = Page { comments, parents, replies };
-    tops.into_iter().map(|place| page.branch(place, page.parents[place], 1)).collect()
+    let page = Page { comments, replies };
+    tops.into_iter().map(|(place, answers)| page.branch(place, answers, 1)).collect()
 }
 
 impl<'a> Page<'a> {
-    fn branch(&self, place: usize, answers: Option<AnyId>, depth: usize) -> Branch<'a> {
+    fn branch(&self, place: usize, answers: Answers<'a>, depth: usize) -> Branch<'a> {
         let replies = match depth + 1 < DEPTH_LIMIT {
-            true => self.replies[place].iter().map(|reply| self.branch(*reply, None, depth + 1)).collect(),
+            true => self.replies[place].iter().map(|reply| self.branch(*reply, Answers::Above, depth + 1)).collect(),
             false => self.all_below(place),
         };
         Branch { comment: &self.comments[place], answers, replies }
@@ -58,11 +68,12 @@ impl<'a> Page<'a> {
 
     /// All that is below a place, one after the other.
     fn all_below(&self, place: usize) -> Vec<Branch<'a>> {
-        let mut left: Vec<_> = self.replies[place].iter().rev().map(|reply| (*reply, None)).collect();
+        let mut left: Vec<_> = self.replies[place].iter().rev().map(|reply| (*reply, Answers::Above)).collect();
         let mut all = Vec::new();
         while let Some((place, answers)) = left.pop() {
-            all.push(Branch { comment: &self.comments[place], answers, replies: Vec::new() });
-            left.extend(self.replies[place].iter().rev().map(|reply| (*reply, self.parents[*reply])));
+            let comment = &self.comments[place];
+            all.push(Branch { comment, answers, replies: Vec::new() });
+            left.extend(self.replies[place].iter().rev().map(|reply| (*reply, Answers::Here(comment))));
         }
         all
     }
@@ -89,11 +100,16 @@ mod tests {
         }
     }
 
-    /// `1(2 3(4))`, with `^` before what answers something elsewhere.
+    /// `1(2 3(4))`, with `^` before what answers something elsewhere, and `1>` before what answers that.
     fn drawn(branches: &[Branch<'_>]) -> String {
         let one = |branch: &Branch<'_>| {
             let below = if branch.replies.is_empty() { String::new() } else { format!("({})", drawn(&branch.replies)) };
-            format!("{}{}{below}", if branch.answers.is_some() { "^" } else { "" }, branch.comment.seq)
+            let mark = match branch.answers {
+                Answers::Above => String::new(),
+                Answers::Here(parent) => format!("{}>", parent.seq),
+                Answers::Elsewhere(_) => "^".to_owned(),
+            };
+            format!("{mark}{}{below}", branch.comment.seq)
         };
         branches.iter().map(one).collect::<Vec<_>>().join(" ")
     }
@@ -123,6 +139,6 @@ mod tests {
             (depth, branches) = (depth + 1, std::mem::take(&mut branch.replies));
         }
         assert_eq!((depth + 1, branches.len()), (DEPTH_LIMIT, 200 - DEPTH_LIMIT + 1));
-        assert_eq!((branches[0].answers, branches[1].answers.is_some()), (None, true), "who is answered is told");
+        assert!(drawn(&branches).starts_with("8 8>9 9>10 10>11"), "who is answered is told: {}", drawn(&branches));
     }
 }

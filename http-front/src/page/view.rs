@@ -6,7 +6,7 @@ use proto::{Seq, Topic};
 use super::{
     document::{Comment, Document},
     text,
-    tree::{self, Branch},
+    tree::{self, Answers, Branch},
 };
 use crate::request::query::{DEFAULT_LIMIT, PageQuery};
 
@@ -108,13 +108,23 @@ fn comment(topic: &Topic, branch: &Branch<'_>) -> Markup {
             @match &comment.text {
                 Some(text) => {
                     (byline(comment))
-                    @if let Some(parent) = branch.answers {
-                        p.answers { "In reply to " a href={ "/" (topic) "/" (parent) } { "another comment" } }
-                    }
+                    (answers(topic, branch.answers))
                     div.prose { @for paragraph in text::paragraphs(text) { p dir="auto" { (text::shown(paragraph)) } } }
                 }
                 None => p.answers { "Deleted by its author" },
             }
+        }
+    }
+}
+
+fn answers(topic: &Topic, answers: Answers<'_>) -> Markup {
+    html! {
+        @match answers {
+            Answers::Above => {},
+            Answers::Here(parent) => p.answers {
+                "In reply to " a href={ "#" (parent.legacy_id) } { bdi dir="auto" { (parent.author()) } }
+            },
+            Answers::Elsewhere(parent) => p.answers { "In reply to " a href={ "/" (topic) "/" (parent) } { "another comment" } },
         }
     }
 }
@@ -182,11 +192,11 @@ mod tests {
             prop_assert!(tags.iter().all(|tag| TAGS.contains(tag)), "{:?}", tags);
             prop_assert_eq!(page.matches("<article ").count(), comments.len());
             let plain = thread(&Document { comments: Vec::new(), ..document }, PageQuery { after: None, limit: 9 }, "http://host");
-            prop_assert_eq!(plain.into_string().matches("<a ").count() + comments.len() + answers(&page) + links(&page), page.matches("<a ").count());
+            prop_assert_eq!(plain.into_string().matches("<a ").count() + comments.len() + answered(&page) + links(&page), page.matches("<a ").count());
         }
     }
 
-    fn answers(page: &str) -> usize {
+    fn answered(page: &str) -> usize {
         page.matches("class=\"answers\"").count()
     }
 
