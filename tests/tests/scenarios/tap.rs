@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use rookery_tests::{comments, process, tree::Tree, wait};
+use rookery_tests::{comments, process, setup::Setup, tree::Tree, wait};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
 #[test]
 fn a_tap_shows_a_question_and_its_answer_decoded() {
-    let tree = Tree::start();
+    // A front that keeps nothing asks each time.
+    let tree = Setup::new().with("[http-front]\ncache_mib = 0\n").start();
     let (mut web, topic) = (tree.web(), comments::topic("tapped"));
     comments::post(&mut web, &topic, &comments::unsigned(&topic, 0, "Hello"));
     for (name, request, marks) in
