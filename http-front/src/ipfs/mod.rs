@@ -58,6 +58,14 @@ impl Default for Turns {
     }
 }
 
+#[cfg(test)]
+impl Turns {
+    /// How many archives are being sent.
+    pub(crate) fn archives_under_way(&self) -> usize {
+        ARCHIVES - self.archives.available_permits()
+    }
+}
+
 /// Waits for a turn, but not for long.
 async fn turn(turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Problem> {
     let turn = timeout(TURN_WAIT, Arc::clone(turns).acquire_owned()).await;

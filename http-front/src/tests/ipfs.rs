@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use daemon::bus::AskError;
 use proto::Cid;
-use unixfs::{Block, ChunkBytes, FileBuilder, ImportOptions, MaxLinks, Profile, car, cid_raw, links};
+use unixfs::{Block, ChunkBytes, Entry, FileBuilder, ImportOptions, Link, MaxLinks, Profile, car, cid_raw, dir, links};
 
 use super::{
     client::{Body, Reply},
-    rig::{Rig, request},
+    rig::{Rig, request, until},
 };
 
 /// Three hundred leaves of a hundred bytes.
@@ -98,6 +98,30 @@ async fn an_archive_of_which_a_block_is_missing_is_broken_off() {
     let (reply, body, is_whole) = streamed(&rig, &format!("/ipfs/{root}?format=car")).await;
     assert_eq!((reply.status, is_whole), (200, false));
     assert!(archive(root, &blocks).starts_with(&body));
+}
+
+/// A folder of blocks of a mebibyte: more than sockets hold.
+fn large(rig: &Rig) -> unixfs::Cid {
+    let leaves = (0..48u8).map(|n| Bytes::from(vec![n; 1 << 20]));
+    let leaves: Vec<_> = leaves.map(|bytes| Block { cid: cid_raw(&bytes), bytes }).collect();
+    let mut blocks = leaves.clone();
+    let entry = |block: &Block| Entry::new(block.cid.to_string(), Link { cid: block.cid, tsize: 1 << 20 });
+    let entries = leaves.iter().map(entry).collect();
+    let root = dir::build(entries, &Profile::V1_2025.options(), &mut blocks).unwrap();
+    put(rig, &blocks);
+    root.cid
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_within_an_archive_leaves_nothing_behind() {
+    let rig = Rig::start().await;
+    let root = large(&rig);
+    let mut client = rig.connect().await;
+    client.send(request(&[&format!("GET /ipfs/{root}?format=car")], "")).await;
+    assert_eq!(client.reply(Body::None).await.status, 200);
+    assert_eq!(rig.turns.archives_under_way(), 1);
+    drop(client);
+    until(|| rig.turns.archives_under_way() == 0).await;
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ use crate::{
     events::hub::{Hints, Hub},
     front::Front,
     health::tree::Tree,
-    measures::Measures,
+    ipfs::Turns, measures::Measures,
     origin::Origins,
     settings,
     sides::Sides,
@@ -54,6 +54,7 @@ pub(super) struct Rig {
     pub(super) reads: Arc<Stand<Reads>>,
     pub(super) writes: Arc<Stand<Writes>>,
     pub(super) shelf: Arc<Stand<Shelf>>,
+    pub(super) turns: Turns,
     pub(super) board: BoardWriter,
     /// Where hints of the writer come in.
     pub(super) hints: mpsc::Sender<Heard<Arrived>>,
@@ -83,7 +84,7 @@ impl Rig {
         let mut all = Rookery::default();
         change(&mut all);
         let (reads, writes) = (Stand::new(reads), Stand::new(Writes::default()));
-        let shelf = Stand::new(Shelf::default());
+        let (shelf, turns) = (Stand::new(Shelf::default()), Turns::default());
         let measures = Measures::default();
         let runtime_dir = tempfile::tempdir().unwrap();
         let board = BoardWriter::open(runtime_dir.path()).unwrap();
@@ -107,7 +108,7 @@ impl Rig {
             limits: settings::limits(&all.http_front, &all),
             origins: Origins::new(&all.http_front),
             crowd: count(Crowd::new(&all.http_front)),
-            turns: crate::ipfs::Turns::default(),
+            turns: turns.clone(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -118,6 +119,7 @@ impl Rig {
             reads,
             writes,
             shelf,
+            turns,
             board,
             hints,
             _runtime_dir: runtime_dir,
