@@ -149,17 +149,21 @@ fn random_topics(comments: usize, keeping: &str) -> Load {
     let topics = comments / PER_TOPIC;
     let tree = Tree::start_filled(keeping, |store| seed(store, topics));
     let front = tree.address("http-front", "http");
-    let mut random = 1_u64;
-    let mut next = move || {
-        // An xorshift: the same topics in each run, and no time spent on choosing them.
+    run(front, 1, READING / 4, random_requests(topics, 1));
+    // Others than those that were just read, as far as there are others.
+    run(front, 1, READING, random_requests(topics, 2))
+}
+
+/// An xorshift: the same topics in each run, and no time spent on choosing them.
+fn random_requests(topics: usize, seed: u64) -> impl FnMut() -> Option<Bytes> {
+    let mut random = seed;
+    move || {
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
         let number = usize::try_from(random % topics as u64).expect("fewer than a million");
         Some(get(&format!("/{}", seeded(number)), JSON))
-    };
-    run(front, 1, READING / 4, next.clone());
-    run(front, 1, READING, move || next())
+    }
 }
 
 fn seeded(number: usize) -> Topic {
