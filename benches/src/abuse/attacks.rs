@@ -20,6 +20,10 @@ use crate::tree::wait_until;
 /// Nobody is polite enough to wait longer between two bytes.
 const DRIP: Duration = Duration::from_millis(500);
 
+/// As often new connections may come from one neighbourhood; from loopback there is no limit, and what would be measured is
+/// how fast this machine connects to itself.
+const BETWEEN_CONNECTIONS: Duration = Duration::from_millis(5);
+
 /// One of them.
 pub struct Attack {
     pub name: &'static str,
@@ -152,6 +156,7 @@ fn large_headers(target: &Target) {
     while !target.is_over() {
         let Ok(mut stream) = target.connect(0) else { continue };
         let _ = stream.write_all(&header);
+        thread::sleep(BETWEEN_CONNECTIONS);
     }
 }
 
@@ -197,6 +202,7 @@ fn flood(target: &Target, next: fn(u32) -> Vec<u8>) {
                 break;
             }
         }
+        thread::sleep(BETWEEN_CONNECTIONS);
     }
 }
 

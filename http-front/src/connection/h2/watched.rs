@@ -3,7 +3,8 @@
 //! * What a client has begun to say, a frame or a header in several, must be said within `header_wait`.
 //! * Of what waits to be sent something must be taken every `send_wait`; else the connection is reset, and what waited is
 //!   freed, in this process and in the kernel.
-//! * Of frames that ask for nothing so many may come ([`Credit`]); then the connection ends.
+//! * Of frames that ask for nothing so many may come ([`Credit`]). Who sends more is no longer read, and soon disconnected:
+//!   whoever floods us over and over waits most of the time.
 
 use std::{
     io::{self, IoSlice},
@@ -25,6 +26,9 @@ use crate::{
     measures::Measures,
 };
 
+/// So long, at most, a connection that has overdrawn its credit is left to wait for its end.
+const STALL: Duration = Duration::from_secs(1);
+
 /// A socket with limits.
 #[derive(Debug)]
 pub(super) struct Watched {
@@ -35,6 +39,8 @@ pub(super) struct Watched {
     credit: Credit,
     /// Up to when time has earned it.
     earned: Instant,
+    /// When the connection ends that has overdrawn it.
+    ends: Option<Instant>,
     /// When the client began what it has not finished, or when it last finished something.
     since: Instant,
     reading: Timer,
@@ -45,10 +51,10 @@ impl Watched {
     pub(super) fn new(stream: TcpStream, waits: Waits, measures: Measures) -> Self {
         let (frames, credit) = (Frames::new(), Credit::new());
         let (reading, writing, now) = (Timer::default(), Timer::default(), Instant::now());
-        Self { stream, waits, measures, frames, credit, earned: now, since: now, reading, writing }
+        Self { stream, waits, measures, frames, credit, earned: now, ends: None, since: now, reading, writing }
     }
 
-    fn received(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn received(&mut self, bytes: &[u8]) {
         self.measures.traffic().received(bytes.len());
         let (was_whole, now) = (self.frames.is_whole(), Instant::now());
         let Taken { idle, ended } = self.frames.take(bytes);
@@ -58,14 +64,17 @@ impl Watched {
         if idle > 0 {
             self.earn(now);
         }
-        match self.credit.spend(idle) {
-            true => Ok(()),
-            false => {
-                self.measures.sent_away(Limit::IdleFrames);
-                self.reset();
-                Err(io::Error::other("too many frames that ask for nothing"))
-            }
+        if !self.credit.spend(idle) {
+            self.measures.sent_away(Limit::IdleFrames);
+            self.ends = Some(now + STALL.min(self.waits.header));
         }
+    }
+
+    /// What has come is not looked at any more; then the connection ends.
+    fn stall(&mut self, cx: &mut Context<'_>, ends: Instant) -> Poll<io::Result<()>> {
+        ready!(self.reading.poll(cx, ends));
+        self.reset();
+        Poll::Ready(Err(io::Error::other("too many frames that ask for nothing")))
     }
 
     /// The passing of time earns credit, a whole millisecond at a time.
@@ -112,10 +121,13 @@ impl Watched {
 impl AsyncRead for Watched {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if let Some(ends) = this.ends {
+            return this.stall(cx, ends);
+        }
         let before = into.filled().len();
         match Pin::new(&mut this.stream).poll_read(cx, into) {
             Poll::Pending => this.wait_for_bytes(cx),
-            Poll::Ready(outcome) => Poll::Ready(outcome.and_then(|()| this.received(&into.filled()[before..]))),
+            Poll::Ready(outcome) => Poll::Ready(outcome.map(|()| this.received(&into.filled()[before..]))),
         }
     }
 }
