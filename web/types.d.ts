@@ -52,6 +52,8 @@ interface Place {
   comment: string | null
   /** Of the page around the frame. */
   origin: string | null
+  /** Whether that page is light or dark. */
+  scheme: 'light' | 'dark' | null
 }
 
 /** A content id. */

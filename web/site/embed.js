@@ -15,10 +15,18 @@
 
   const canonical = () => document.querySelector('link[rel~="canonical"]')?.href || location.href.replace(/#.*$/, '')
 
+  /** Light text is on a dark page: the frame takes after the page around it. */
+  function scheme() {
+    const rgb = getComputedStyle(script.parentElement)
+      .color.match(/[\d.]+/g)
+      .slice(0, 3)
+    return rgb.reduce((sum, part) => sum + Number(part), 0) > 384 ? 'dark' : 'light'
+  }
+
   function putFrame() {
     const page = script.dataset.page || canonical()
     const frame = document.createElement('iframe')
-    frame.src = new URL(`embed#${page}&o=${location.origin}`, server)
+    frame.src = new URL(`embed#${page}&o=${location.origin}&s=${scheme()}`, server)
     frame.title = 'Comments'
     frame.loading = 'lazy'
     frame.allow = 'clipboard-write'

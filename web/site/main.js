@@ -30,7 +30,10 @@ function tellHeight() {
   if (origin) parent.postMessage({ rookery: 'height', height_px }, origin)
 }
 
-if (isEmbedded) new ResizeObserver(tellHeight).observe(document.documentElement)
+if (isEmbedded) {
+  document.documentElement.classList.add(readHash(location.hash).scheme ?? 'any')
+  new ResizeObserver(tellHeight).observe(document.documentElement)
+}
 addEventListener('hashchange', route)
 keepTime()
 route()

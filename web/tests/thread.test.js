@@ -113,13 +113,14 @@ test('an address is hashed as it stands, and a topic is itself', async () => {
 test('an address after the hash is read back, with its comment and the origin around it', () => {
   const id = `bafkrei${'a'.repeat(52)}`
   const address = 'https://example.com/a?b=c&d=%20#e'
-  assert.deepEqual(readHash(writeHash(address, id)), { page: address, comment: id, origin: null })
-  assert.deepEqual(readHash(`#${address}&c=${TOPIC}&o=https://host.example`), {
+  assert.deepEqual(readHash(writeHash(address, id)), { page: address, comment: id, origin: null, scheme: null })
+  assert.deepEqual(readHash(`#${address}&c=${TOPIC}&o=https://host.example&s=dark`), {
     page: address,
     comment: TOPIC,
     origin: 'https://host.example',
+    scheme: 'dark',
   })
-  assert.deepEqual(readHash(''), { page: '', comment: null, origin: null })
+  assert.deepEqual(readHash(''), { page: '', comment: null, origin: null, scheme: null })
   assert.equal(readHash(`#${address}&c=other`).page, `${address}&c=other`)
 })
 

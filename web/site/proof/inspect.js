@@ -32,7 +32,7 @@ export async function inspect(car, topic, known) {
     try {
       facts.push(await readFile(name, cid, checked.get(cid.text), topic, known))
     } catch (cause) {
-      findings.push({ id: cid.text, say: sentence(cause, 'A file of the folder is not right') })
+      findings.push({ id: cid.text, say: sentence(cause, 'A comment in the folder cannot be trusted') })
     }
   }
   return { root, ...converge(facts), findings, signatures: facts.filter(({ record }) => record.signed).length }
@@ -54,7 +54,7 @@ function sentence(cause, what) {
 
 /** @returns {Promise<Fact>} */
 async function readFile(name, cid, bytes, topic, known) {
-  if (!bytes || cid.codec !== RAW) throw new Damage('the server withholds it')
+  if (!bytes || cid.codec !== RAW) throw new Damage('the server withholds its bytes')
   const legacy = toHex(await sha1(bytes))
   if (legacy !== name) throw new Damage('its name is not the SHA-1 of its bytes')
   const record = readRecord(bytes)

@@ -1,14 +1,14 @@
-/** What is behind the `#`: `<page address or topic>`, `&c=<comment>`, and in a frame `&o=<origin around it>`. */
+/** What is behind the `#`: `<page address or topic>`, `&c=<comment>`, in a frame `&o=<origin around it>&s=<scheme>`. */
 import { toHex } from '../codec.js'
 import { sha1 } from '../crypto.js'
 
-const PARTS = /^#(.*?)(?:&c=(bafkrei[a-z2-7]{52}|[0-9a-f]{40}))?(?:&o=(https?:\/\/[^&/]+))?$/
+const PARTS = /^#(.*?)(?:&c=(bafkrei[a-z2-7]{52}|[0-9a-f]{40}))?(?:&o=(https?:\/\/[^&/]+))?(?:&s=(light|dark))?$/
 const TOPIC = /^[0-9a-f]{40}$/
 
 /** @param {string} hash with its `#` @returns {Place} */
 export function readHash(hash) {
-  const [, page = '', comment = null, origin = null] = PARTS.exec(hash) ?? []
-  return { page, comment, origin }
+  const [, page = '', comment = null, origin = null, scheme = null] = PARTS.exec(hash) ?? []
+  return { page, comment, origin, scheme }
 }
 
 /** @param {string} page @param {string} [comment] */
