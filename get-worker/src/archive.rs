@@ -86,6 +86,9 @@ impl<'s, 'r> Walk<'s, 'r> {
         for (depth, step) in steps.iter().enumerate() {
             let level = self.levels.last_mut().expect("the root is the first level");
             level.next = *step as usize;
+            if level.next > level.children.len() {
+                return Err(MOVED);
+            }
             if depth + 1 < steps.len() {
                 let entered = level.next.checked_sub(1).and_then(|at| level.children.get(at)).cloned();
                 let Some(Child::Shard(cid, digits)) = entered else { return Err(MOVED) };

@@ -157,6 +157,7 @@ async fn a_place_that_no_archive_has_is_refused() {
         (epoch, 1, vec![]),
         (epoch, 1, vec![0, 0]),
         (epoch, 1, vec![u32::MAX, 1]),
+        (epoch, 1, vec![u32::MAX]),
         (epoch, 1, vec![1; 9]),
     ] {
         let place = ArchivePlace { epoch: other, commit, steps };

@@ -32,6 +32,12 @@ fn blocks(gateways: &mut Gateways, content: &Content) {
     }
     let named = gateways.same(&Ask::get(format!("/ipfs/{small}?format=raw&filename=n%C3%A4me%20%22x%22.bin")));
     assert!(named.header("content-disposition").contains("n%C3%A4me"), "{}", named.header("content-disposition"));
+    for base in ["base16", "base36", "base58btc"] {
+        let spelled = gateways.program.run(&["cid", "format", "-b", base, file]);
+        for format in ["raw", "car&dag-scope=block"] {
+            assert_eq!(gateways.same(&Ask::get(format!("/ipfs/{}?format={format}", spelled.trim()))).status, 200);
+        }
+    }
     // An identity CID that holds more than nothing.
     let _ = gateways.same(&Ask::get("/ipfs/bafkqaddjebqw2idboruw4zlr?format=raw"));
 }
