@@ -4,22 +4,17 @@
 //! Visitors are told apart by neighbourhood: an IPv4 /24 or an IPv6 /48, which is the least that one customer of a provider
 //! may have to himself. Visitors from loopback are not counted: they are the operator.
 
-mod neighbourhood;
-mod places;
 mod rates;
 
 use std::{net::IpAddr, num::NonZeroU32, time::Duration};
 
+pub(crate) use daemon::crowd::Place;
+use daemon::crowd::{Neighbourhood, Places};
 use governor::clock::{Clock, MonotonicClock};
 use prometheus_client::encoding::EncodeLabelValue;
 use proto::config::HttpFront;
 
-pub(crate) use self::places::Place;
-use self::{
-    neighbourhood::Neighbourhood,
-    places::Places,
-    rates::{Rate, Rates},
-};
+use self::rates::{Rate, Rates};
 
 /// Who is in, and who asked lately.
 #[derive(Debug)]

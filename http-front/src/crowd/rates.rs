@@ -7,6 +7,7 @@
 
 use std::{hash::BuildHasher, hash::RandomState, num::NonZeroU32, time::Duration};
 
+use daemon::crowd::Neighbourhood;
 use governor::{
     NotUntil, Quota, RateLimiter,
     clock::Clock,
@@ -14,8 +15,6 @@ use governor::{
     nanos::Nanos,
     state::{InMemoryState, NotKeyed, StateStore},
 };
-
-use super::neighbourhood::Neighbourhood;
 
 /// 256 KiB a table.
 const CELLS: usize = 32_768;
