@@ -20,6 +20,8 @@ use crate::{
 
 /// What an answer takes beside its body: a table of six headers, tags, its key and its place in the cache.
 const HEAD_BYTES: usize = 1_536;
+/// What each further header takes, which stands there twice.
+const MORE_BYTES: usize = 256;
 /// Headers that every kept answer can have.
 const HEADERS: usize = 5;
 /// Headers that each answer gets on its way out.
@@ -143,7 +145,7 @@ impl Kept {
 
     /// What it takes in memory.
     pub(crate) fn bytes(&self) -> usize {
-        HEAD_BYTES + self.made.body.len()
+        HEAD_BYTES + self.made.more.len() * MORE_BYTES + self.made.body.len()
     }
 
     /// The answer, without the content if the visitor has it.
