@@ -46,7 +46,7 @@ impl Proxy {
             for visitor in listener.incoming().take_while(|_| !own.ended.load(SeqCst)).flatten() {
                 let shared = Arc::clone(&own);
                 // A connection that breaks off is the visitor's, or the test's, business.
-                thread::spawn(move || shared.pass_on(visitor));
+                thread::spawn(move || shared.pass_on(&visitor));
             }
         });
         Self { address, shared }
@@ -78,7 +78,7 @@ impl Drop for Proxy {
 }
 
 impl Shared {
-    fn pass_on(&self, visitor: TcpStream) -> io::Result<()> {
+    fn pass_on(&self, visitor: &TcpStream) -> io::Result<()> {
         let mut from_visitor = BufReader::new(visitor.try_clone()?);
         let head = self.rewrite(&read_head(&mut from_visitor)?);
         let front = TcpStream::connect(self.front)?;
@@ -89,7 +89,7 @@ impl Shared {
             let _ = io::copy(&mut from_visitor, &mut to_front);
             let _ = to_front.shutdown(Shutdown::Write);
         });
-        let answered = io::copy(&mut &front, &mut &visitor);
+        let answered = io::copy(&mut &front, &mut &*visitor);
         let _ = stays.shutdown(Shutdown::Both);
         let _ = front.shutdown(Shutdown::Both);
         let _ = body.join();
