@@ -13,10 +13,10 @@ use proto::{Topic, posts::Origin, record::Limits};
 use crate::{
     comment,
     hello::Hello,
-    load::{Load, get, post, request, run},
+    load::{Load, get, request, run},
     row::{Table, round},
     tree::{Tree, pss_kib},
-    web::{CONNECTIONS, beside},
+    web::{CONNECTIONS, beside, fill},
 };
 
 const JSON: &str = "application/json";
@@ -97,13 +97,6 @@ fn hot(front: SocketAddr, topic: Topic, large: Topic) -> Vec<(&'static str, Byte
         ("HTML of the thread", get(&format!("/t/{topic}"), "text/html"), ""),
         ("CAR of a topic of 100", get(&format!("/{large}"), "application/vnd.ipld.car"), ""),
     ]
-}
-
-fn fill(front: SocketAddr, topic: Topic, comments: usize) {
-    let mut requests = comment::signed(topic, comments).into_iter();
-    let path = format!("/{topic}");
-    let load = run(front, 1, Duration::from_secs(60), move || requests.next().map(|blob| post(&path, &blob)));
-    assert_eq!(load.bad, 0, "the comments are accepted");
 }
 
 /// One whole answer, on a connection that ends with it.

@@ -57,7 +57,8 @@ pub fn beside(hello: SocketAddr, front: SocketAddr, request: &Bytes) -> (Load, L
     (ceiling, load)
 }
 
-fn fill(front: SocketAddr, topic: Topic, comments: usize) {
+/// Posts so many signed comments.
+pub fn fill(front: SocketAddr, topic: Topic, comments: usize) {
     let mut requests = crate::comment::signed(topic, comments).into_iter();
     let path = format!("/{topic}");
     let load = run(front, 1, Duration::from_secs(60), move || requests.next().map(|blob| post(&path, &blob)));

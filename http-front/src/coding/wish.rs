@@ -6,7 +6,7 @@ use hyper::{
 };
 
 use super::Coding;
-use crate::{problem::Problem, request::accept::thousandths};
+use crate::{problem::Problem, request::accept::quality};
 
 /// What the visitor takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,8 +107,7 @@ impl<'a> Offer<'a> {
     fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.split(';').map(str::trim);
         let name = parts.next().filter(|name| !name.is_empty())?;
-        let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
-        Some(Self { name, quality: weight.map_or(Some(1_000), thousandths)? })
+        Some(Self { name, quality: quality(parts)? })
     }
 
     fn names(&self, coding: Coding) -> bool {

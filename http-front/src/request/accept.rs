@@ -71,8 +71,7 @@ impl<'a> Range<'a> {
     fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.split(';').map(str::trim);
         let (kind, subtype) = parts.next()?.split_once('/')?;
-        let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
-        Some(Self { kind, subtype, quality: weight.map_or(Some(1_000), thousandths)? })
+        Some(Self { kind, subtype, quality: quality(parts)? })
     }
 
     fn fit(&self, kind: &str, subtype: &str) -> Option<u8> {
@@ -86,8 +85,15 @@ impl<'a> Range<'a> {
     }
 }
 
+/// How much something is liked, in thousandths: what its parameter `q` says, else as much as can be. None when that is no
+/// number.
+pub(crate) fn quality<'a>(mut parameters: impl Iterator<Item = &'a str>) -> Option<u16> {
+    let weight = parameters.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+    weight.map_or(Some(1_000), thousandths)
+}
+
 /// Reads `0.5` or `1.000`.
-pub(crate) fn thousandths(text: &str) -> Option<u16> {
+fn thousandths(text: &str) -> Option<u16> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let whole: u16 = whole.parse().ok().filter(|whole| *whole <= 1)?;
     if fraction.len() > 3 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
