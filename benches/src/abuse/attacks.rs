@@ -4,7 +4,7 @@ use std::{
     io::{Read as _, Write as _},
     net::{Shutdown, SocketAddr, TcpStream},
     sync::{
-        Arc,
+        Arc, Condvar, Mutex,
         atomic::{AtomicBool, Ordering::SeqCst},
     },
     thread::{self, JoinHandle},
@@ -38,7 +38,8 @@ struct Target {
     topic: Topic,
     /// All that the attack consists of is there.
     under_way: AtomicBool,
-    over: AtomicBool,
+    over: Mutex<bool>,
+    ended: Condvar,
 }
 
 pub const ATTACKS: &[Attack] = &[
@@ -67,7 +68,13 @@ pub struct Attacking {
 impl Attack {
     /// Begins it, and returns when the attackers are there.
     pub fn begin(&self, front: SocketAddr, topic: Topic) -> Attacking {
-        let target = Arc::new(Target { front, topic, under_way: AtomicBool::new(false), over: AtomicBool::new(false) });
+        let target = Arc::new(Target {
+            front,
+            topic,
+            under_way: AtomicBool::new(false),
+            over: Mutex::new(false),
+            ended: Condvar::new(),
+        });
         let act = self.act;
         let threads = (0..self.threads).map(|_| {
             let target = Arc::clone(&target);
@@ -85,7 +92,8 @@ impl Attack {
 
 impl Drop for Attacking {
     fn drop(&mut self) {
-        self.target.over.store(true, SeqCst);
+        *self.target.over.lock().expect("nobody panics with it") = true;
+        self.target.ended.notify_all();
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
@@ -105,7 +113,13 @@ impl Target {
     }
 
     fn is_over(&self) -> bool {
-        self.over.load(SeqCst)
+        *self.over.lock().expect("nobody panics with it")
+    }
+
+    /// Waits, unless the attack is over.
+    fn rest(&self, time: Duration) {
+        let over = self.over.lock().expect("nobody panics with it");
+        drop(self.ended.wait_timeout_while(over, time, |over| !*over));
     }
 
     /// A connection from one of eight addresses of loopback: each has some 28,000 ports.
@@ -146,7 +160,7 @@ fn drip(target: &Target, connections: usize, part: Part) {
                 *slot = begin(n);
             }
         }
-        thread::sleep(DRIP);
+        target.rest(DRIP);
     }
 }
 
@@ -156,7 +170,7 @@ fn large_headers(target: &Target) {
     while !target.is_over() {
         let Ok(mut stream) = target.connect(0) else { continue };
         let _ = stream.write_all(&header);
-        thread::sleep(BETWEEN_CONNECTIONS);
+        target.rest(BETWEEN_CONNECTIONS);
     }
 }
 
@@ -171,7 +185,7 @@ fn half_closed(target: &Target) {
         // The front has ended with those of the last round; here they end now.
         let _open: Vec<_> = (0..2_000).map(begin).collect();
         target.set_under_way();
-        thread::sleep(DRIP);
+        target.rest(DRIP);
     }
 }
 
@@ -180,7 +194,7 @@ fn idle(target: &Target) {
     while !target.is_over() {
         if open.len() == 15_000 {
             target.set_under_way();
-            thread::sleep(DRIP);
+            target.rest(DRIP);
             continue;
         }
         // One answer each: who has had none yet is not idle but slow.
@@ -202,7 +216,7 @@ fn flood(target: &Target, next: fn(u32) -> Vec<u8>) {
                 break;
             }
         }
-        thread::sleep(BETWEEN_CONNECTIONS);
+        target.rest(BETWEEN_CONNECTIONS);
     }
 }
 
@@ -216,7 +230,7 @@ fn shut_windows(target: &Target) {
     while !target.is_over() {
         if open.len() == 100 {
             target.set_under_way();
-            thread::sleep(DRIP);
+            target.rest(DRIP);
             continue;
         }
         let Ok(mut stream) = target.connect(open.len()) else { continue };
