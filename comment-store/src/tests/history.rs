@@ -124,3 +124,35 @@ fn a_cursor_from_another_life_is_not_believed() {
     let reader = writer.reader();
     assert_eq!(reader.snapshot().unwrap().changes_since(7).unwrap(), Changes::Forgotten);
 }
+
+#[test]
+fn nodes_are_read_as_they_were_until_that_is_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = open(dir.path());
+    commit_at(&mut writer, 1_000, |batch| {
+        put(batch, b"aa", "aa1");
+        put(batch, b"ab", "ab1");
+        put(batch, b"b", "b1");
+    });
+    commit_at(&mut writer, 1_001, |batch| {
+        put(batch, b"aa", "aa2");
+        batch.remove_node(b"ab").unwrap();
+    });
+    commit_at(&mut writer, 1_002, |batch| {
+        put(batch, b"aa", "aa3");
+        put(batch, b"ab", "ab3");
+        put(batch, b"ac", "ac3");
+    });
+    let reader = writer.reader();
+    let snapshot = reader.snapshot().unwrap();
+    for (commit, expected) in [(1, ["aa1", "ab1", "none"]), (2, ["aa2", "none", "none"]), (3, ["aa3", "ab3", "ac3"])] {
+        let past = snapshot.past(commit, b"a").unwrap().unwrap();
+        assert_eq!([&b"aa"[..], b"ab", b"ac"].map(|path| text(past.node(path).unwrap())), expected, "{commit}");
+    }
+    assert!(snapshot.past(4, b"a").unwrap().is_none(), "a commit that is still to come");
+    drop(snapshot);
+    commit_at(&mut writer, 1_002 + HISTORY_S, |batch| put(batch, b"b", "b4"));
+    let snapshot = reader.snapshot().unwrap();
+    assert!(snapshot.past(1, b"a").unwrap().is_none(), "forgotten");
+    assert_eq!(text(snapshot.past(2, b"a").unwrap().unwrap().node(b"aa").unwrap()), "aa2");
+}
