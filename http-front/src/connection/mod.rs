@@ -6,6 +6,7 @@ pub(crate) mod door;
 pub(crate) mod h2;
 pub(crate) mod link;
 pub(crate) mod opening;
+mod outflow;
 pub(crate) mod patience;
 pub(crate) mod refusal;
 mod timer;

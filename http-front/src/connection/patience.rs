@@ -27,6 +27,7 @@ use tokio::{
 
 use super::{
     link::{Link, Stage},
+    outflow::Outflow,
     refusal,
     timer::Timer,
 };
@@ -60,7 +61,7 @@ pub(crate) struct Patient {
     /// When the stage began that is being waited in.
     since: Instant,
     reading: Timer,
-    writing: Timer,
+    outflow: Outflow,
     refusal: Option<Refusal>,
     lingering: Option<Lingering>,
 }
@@ -80,9 +81,9 @@ struct Lingering {
 
 impl Patient {
     pub(crate) fn new(stream: TcpStream, link: Arc<Link>, waits: Waits, traffic: Traffic) -> Self {
-        let (reading, writing) = (Timer::default(), Timer::default());
+        let (reading, outflow) = (Timer::default(), Outflow::new(waits.send));
         let since = Instant::now();
-        Self { stream, link, waits, traffic, since, reading, writing, refusal: None, lingering: None }
+        Self { stream, link, waits, traffic, since, reading, outflow, refusal: None, lingering: None }
     }
 
     /// How long the client may keep us waiting now; none while it waits for us.
@@ -116,22 +117,12 @@ impl Patient {
 
     /// What a write came to: progress, or waiting that has an end.
     fn written(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        match outcome {
-            Poll::Ready(Ok(bytes)) => {
-                self.traffic.sent(bytes);
-                self.writing = Timer::default();
-                self.since = Instant::now();
-                Poll::Ready(Ok(bytes))
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => {
-                let until = self.writing.until().unwrap_or_else(|| Instant::now() + self.waits.send);
-                ready!(self.writing.poll(cx, until));
-                // Without this the kernel would keep the unsent bytes, for minutes.
-                let _ = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
-                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-            }
+        let outcome = self.outflow.written(&self.stream, cx, outcome);
+        if let Poll::Ready(Ok(bytes)) = outcome {
+            self.traffic.sent(bytes);
+            self.since = Instant::now();
         }
+        outcome
     }
 
     /// Whether what hyper wants to send is an answer of its own, because it could not read the request.

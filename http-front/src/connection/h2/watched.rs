@@ -21,7 +21,11 @@ use tokio::{
 
 use super::frames::{Credit, Frames, Taken};
 use crate::{
-    connection::{patience::Waits, timer::Timer},
+    connection::{
+        outflow::{self, Outflow},
+        patience::Waits,
+        timer::Timer,
+    },
     crowd::Limit,
     measures::Measures,
 };
@@ -44,14 +48,14 @@ pub(super) struct Watched {
     /// When the client began what it has not finished, or when it last finished something.
     since: Instant,
     reading: Timer,
-    writing: Timer,
+    outflow: Outflow,
 }
 
 impl Watched {
     pub(super) fn new(stream: TcpStream, waits: Waits, measures: Measures) -> Self {
         let (frames, credit) = (Frames::new(), Credit::new());
-        let (reading, writing, now) = (Timer::default(), Timer::default(), Instant::now());
-        Self { stream, waits, measures, frames, credit, earned: now, ends: None, since: now, reading, writing }
+        let (reading, outflow, now) = (Timer::default(), Outflow::new(waits.send), Instant::now());
+        Self { stream, waits, measures, frames, credit, earned: now, ends: None, since: now, reading, outflow }
     }
 
     fn received(&mut self, bytes: &[u8]) {
@@ -73,7 +77,7 @@ impl Watched {
     /// What has come is not looked at any more; then the connection ends.
     fn stall(&mut self, cx: &mut Context<'_>, ends: Instant) -> Poll<io::Result<()>> {
         ready!(self.reading.poll(cx, ends));
-        self.reset();
+        outflow::reset(&self.stream);
         Poll::Ready(Err(io::Error::other("too many frames that ask for nothing")))
     }
 
@@ -95,26 +99,12 @@ impl Watched {
 
     /// What a write came to: progress, or waiting that has an end.
     fn written(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        match outcome {
-            Poll::Ready(Ok(bytes)) => {
-                self.measures.traffic().sent(bytes);
-                self.credit.sent(bytes);
-                self.writing = Timer::default();
-                Poll::Ready(Ok(bytes))
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => {
-                let until = self.writing.until().unwrap_or_else(|| Instant::now() + self.waits.send);
-                ready!(self.writing.poll(cx, until));
-                self.reset();
-                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-            }
+        let outcome = self.outflow.written(&self.stream, cx, outcome);
+        if let Poll::Ready(Ok(bytes)) = outcome {
+            self.measures.traffic().sent(bytes);
+            self.credit.sent(bytes);
         }
-    }
-
-    /// Without this the kernel would keep the unsent bytes, for minutes.
-    fn reset(&self) {
-        let _ = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        outcome
     }
 }
 
