@@ -15,7 +15,8 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// How many uploads have ended because their client did.
 fn hung_up(tree: &Tree) -> u64 {
     let metrics = tree.web().get("/metrics").expect(200).text();
-    let line = metrics.lines().find(|line| line.starts_with("rookery_ingest_files_total") && line.contains("\"hung_up\""));
+    let line =
+        metrics.lines().find(|line| line.starts_with("rookery_ingest_files_total") && line.contains("\"hung_up\""));
     line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0)
 }
 
