@@ -136,8 +136,13 @@ impl Follower {
         for (topic, changes) in by_topic(&page.changes) {
             let mut batch = Vec::new();
             for change in changes {
-                if let Some(blob) = self.fetch_unknown(peer, change, request).await? {
-                    batch.push(blob);
+                match self.fetch_unknown(peer, change, request).await {
+                    Ok(blob) => batch.extend(blob),
+                    Err(error) => {
+                        // A server may let us fetch only so much at a time: what we have is not fetched again.
+                        self.keep(topic, &batch, request).await?;
+                        return Err(error);
+                    }
                 }
                 if batch.iter().map(Bytes::len).sum::<usize>() > BATCH_BYTES {
                     self.keep(topic, &std::mem::take(&mut batch), request).await?;
