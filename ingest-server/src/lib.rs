@@ -8,6 +8,7 @@ pub mod intake;
 pub mod journal;
 pub mod measures;
 pub mod memory;
+mod parking;
 pub mod patience;
 pub mod quota;
 pub mod settings;

@@ -48,6 +48,11 @@ impl Memory {
         Space { _one: one }
     }
 
+    #[cfg(test)]
+    pub(crate) fn free_chunks(&self) -> usize {
+        self.free.available_permits()
+    }
+
     /// Whether somebody waits for room: then whoever does not need his should give it back.
     #[must_use]
     pub fn is_short(&self) -> bool {

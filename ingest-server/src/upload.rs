@@ -2,7 +2,7 @@
 //!
 //! Asked by a client over TCP. Asks the IPFS daemon to keep what comes, and the journal to remember it. In this order:
 //! all blocks are with the daemon, the root is pinned, the journal has its line on disk, and then the CID is told.
-//! A client that ends earlier leaves blocks that nothing keeps, and nothing else.
+//! A client that ends earlier leaves blocks that nothing keeps, and nothing else; if it named its upload, it may go on with it.
 
 use std::{
     io,
@@ -24,10 +24,11 @@ use crate::{
     journal::{Journal, NotWritten},
     measures::{Measures, Way},
     memory::Memory,
+    parking::{Parking, Part, Ticket},
     patience::{Over, part, take_ready},
     quota::{Quota, Share, UsedUp},
     settings::Settings,
-    wire::{Answer, Finder, Token},
+    wire::{Answer, Beginning, Begun, Finder, Token, from_line},
 };
 
 /// The most that all uploads together hold.
@@ -50,6 +51,8 @@ pub struct Uploads<B> {
     pub settings: Settings,
     /// How much is held at a time.
     pub memory: Memory,
+    /// What is waited for to go on.
+    pub(crate) parking: Parking<B>,
 }
 
 /// Why an upload ended without a CID, as its client is told.
@@ -129,7 +132,7 @@ impl<B: Blocks> Uploads<B> {
     /// Uploads that go by `settings`.
     pub fn new(ipfs: Ipfs<B>, journal: Journal, quota: Quota, settings: Settings, measures: Measures) -> Self {
         let memory = Memory::new(UPLOADS_BYTES, settings.options.chunk_bytes.get());
-        Self { ipfs, journal, quota, measures, settings, memory }
+        Self { ipfs, journal, quota, measures, settings, memory, parking: Parking::default() }
     }
 
     /// Attends to one client, from the greeting to the last byte.
@@ -178,19 +181,78 @@ impl<B: Blocks> Uploads<B> {
     async fn receive(&self, stream: &mut TcpStream, token: &Token) -> Result<Whole<B>, Lost> {
         // One write is one segment; clients take the token for whatever their first read gives.
         stream.write_all(token.as_str().as_bytes()).await.map_err(|_| Lost::HungUp)?;
-        let mut finder = Finder::new(token);
-        let mut intake = Intake::new(self.ipfs.clone(), self.memory.clone(), self.settings.options);
-        let mut share = self.quota.share();
+        let (mut part, ticket, first) = self.begin(stream, token).await?;
+        match (self.fill(stream, &mut part, Finder::new(token), first).await, ticket) {
+            (Ok(after_bytes), _) => Ok(Whole { intake: part.intake, share: part.share, after_bytes }),
+            (Err(lost @ (Lost::HungUp | Lost::Silent(_))), Some(ticket)) => {
+                ticket.rest(part).await;
+                Err(lost)
+            }
+            (Err(lost), _) => Err(lost),
+        }
+    }
+
+    /// The first bytes of the file, and what there is of it already if the client named it.
+    async fn begin(&self, stream: &mut TcpStream, token: &Token) -> Result<(Part<B>, Option<Ticket<B>>, Bytes), Lost> {
+        let mut part = self.nothing();
+        let mut beginning = Beginning::new(token);
+        let (id, first) = loop {
+            match beginning.feed(self.piece(stream, &mut part.intake).await?) {
+                Begun::Open => {}
+                Begun::File(first) => return Ok((part, None, first)),
+                Begun::Named(id, first) => break (id, first),
+            }
+        };
+        // Who waits for another's room must hold none.
+        drop(part);
+        let (ticket, rested) = self.parking.take(id).await;
+        let part = self.go_on(rested).await;
+        let line = from_line(part.intake.file_bytes());
+        stream.write_all(line.as_bytes()).await.map_err(|_| Lost::HungUp)?;
+        Ok((part, Some(ticket), first))
+    }
+
+    fn nothing(&self) -> Part<B> {
+        let intake = Intake::new(self.ipfs.clone(), self.memory.clone(), self.settings.options);
+        Part { intake, share: self.quota.share() }
+    }
+
+    /// What rested, if all that was put away is still there.
+    async fn go_on(&self, rested: Option<Part<B>>) -> Part<B> {
+        let Some(mut part) = rested else { return self.nothing() };
+        if part.intake.make_room().await.is_ok() { part } else { self.nothing() }
+    }
+
+    /// Takes the file up to its marker; how many bytes came behind that.
+    async fn fill(
+        &self,
+        stream: &TcpStream,
+        part: &mut Part<B>,
+        mut finder: Finder,
+        first: Bytes,
+    ) -> Result<u64, Lost> {
+        let mut piece = first;
         loop {
-            self.wait_for_bytes(stream, &mut intake).await?;
-            intake.make_room().await?;
-            let Some(piece) = take_ready(stream, intake.wanted_bytes()).map_err(|_| Lost::HungUp)? else { continue };
-            let fed = finder.feed(&piece);
+            part.intake.make_room().await?;
+            // Let go at once: while the next is waited for, memory is not counted for this one any more.
+            let fed = finder.feed(&std::mem::take(&mut piece));
             for bytes in [fed.freed, fed.file] {
-                self.take(bytes, &mut intake, &mut share).await?;
+                self.take(bytes, &mut part.intake, &mut part.share).await?;
             }
             if let Some(after) = fed.after {
-                return Ok(Whole { intake, share, after_bytes: after.len() as u64 });
+                return Ok(after.len() as u64);
+            }
+            piece = self.piece(stream, &mut part.intake).await?;
+        }
+    }
+
+    /// The next bytes, once there are some and there is room for them.
+    async fn piece(&self, stream: &TcpStream, intake: &mut Intake<B>) -> Result<Bytes, Lost> {
+        loop {
+            self.wait_for_bytes(stream, intake).await?;
+            intake.make_room().await?;
+            if let Some(piece) = take_ready(stream, intake.wanted_bytes()).map_err(|_| Lost::HungUp)? {
+                return Ok(piece);
             }
         }
     }

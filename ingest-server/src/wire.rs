@@ -6,16 +6,21 @@
 //!   token; the server answers with one line, an [`Answer`];
 //! * download: the client sends a [`Request`]; the server sends bytes and then the marker with the client's own token.
 //!
+//! * between token and bytes, if the token [says so](Token::resumes): the client may name the upload, and is told from where
+//!   to go on.
+//!
 //! The marker is found by a [`Finder`], however the bytes are cut on their way.
 
 mod answer;
 mod finder;
 mod request;
+mod resume;
 mod token;
 
 pub use answer::{Answer, BadAnswer, LINE_BYTES};
 pub use finder::{Fed, Finder, marker};
 pub use request::{BadRequest, Reading, Request, RequestReader};
+pub use resume::{Beginning, Begun, UploadId, from_line, read_from, resume_line};
 pub use token::{BadToken, Token};
 
 /// What stands before the token in the marker.

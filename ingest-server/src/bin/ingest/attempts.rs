@@ -21,20 +21,24 @@ pub struct Outcome<T> {
     pub took: Duration,
 }
 
-/// Tries up to so many times more than once; `attempt` is told how often it failed before.
-pub fn attempts<T>(retries: u32, attempt: impl Fn(u32) -> Result<T, Refusal>) -> Outcome<T> {
+/// Tries up to so many times more than once; `attempt` is told how often it failed before, and says how far it came by going
+/// on where another one ended: whoever gets on has not failed in vain, and is counted anew.
+pub fn attempts<T>(retries: u32, attempt: impl Fn(u32, &mut u64) -> Result<T, Refusal>) -> Outcome<T> {
     let begun = Instant::now();
-    let mut failed = 0;
+    let (mut failed, mut tries, mut reached) = (0, 0, 0);
     let result = loop {
-        match attempt(failed) {
-            Err(refusal) if refusal.may_pass() && failed < retries => {
+        let before = reached;
+        tries += 1;
+        match attempt(failed, &mut reached) {
+            Err(refusal) if refusal.may_pass() && (failed < retries || reached > before) => {
+                failed = if reached > before { 0 } else { failed };
                 thread::sleep(pause_after(failed, rand::random()));
                 failed += 1;
             }
             result => break result,
         }
     };
-    Outcome { result, tries: failed + 1, took: begun.elapsed() }
+    Outcome { result, tries, took: begun.elapsed() }
 }
 
 /// Doubles with every failure up to a cap; half of it is left to chance, so that many clients do not come back at once.
@@ -55,14 +59,14 @@ mod tests {
 
     #[test]
     fn what_may_pass_is_tried_again_until_it_goes_well() {
-        let outcome = attempts(3, |failed| if failed < 1 { Err(passing()) } else { Ok(failed) });
+        let outcome = attempts(3, |failed, _| if failed < 1 { Err(passing()) } else { Ok(failed) });
         assert!(matches!((outcome.result, outcome.tries), (Ok(1), 2)));
     }
 
     #[test]
     fn what_will_not_pass_is_tried_once() {
         let tried = Cell::new(0);
-        let outcome = attempts::<()>(9, |_| {
+        let outcome = attempts::<()>(9, |_, _| {
             tried.set(tried.get() + 1);
             Err(Refusal::Refused("the file is too large".to_owned()))
         });
@@ -71,8 +75,17 @@ mod tests {
 
     #[test]
     fn retries_come_to_an_end() {
-        let outcome = attempts::<()>(1, |_| Err(passing()));
+        let outcome = attempts::<()>(1, |_, _| Err(passing()));
         assert_eq!((outcome.tries, outcome.result.is_err()), (2, true));
+    }
+
+    #[test]
+    fn whoever_gets_on_is_not_given_up() {
+        let outcome = attempts::<()>(1, |_, reached| {
+            *reached = (*reached + 1).min(3);
+            Err(passing())
+        });
+        assert_eq!(outcome.tries, 4);
     }
 
     #[test]

@@ -8,13 +8,15 @@ use std::{
     thread,
 };
 
+use ingest_server::wire::UploadId;
+
 use crate::{
     attempts::{Outcome, attempts},
     link::Server,
     refusal::Verdict,
     show::Show,
     source::Source,
-    upload::{Gap, Stored, upload},
+    upload::{Gap, Plan, Stored, upload},
 };
 
 /// Stores all files and tells of each as it is done.
@@ -39,10 +41,11 @@ pub fn store_all(server: &Server, sources: &[Source], parallel: usize, show: &Sh
 
 fn store(server: &Server, source: &Source, show: &Show) -> Outcome<Stored> {
     let meter = show.meter(&source.name(), source.bytes());
-    let outcome = attempts(server.retries, |failed| {
+    let id = UploadId::from_random(rand::random());
+    let outcome = attempts(server.retries, |failed, reached| {
         meter.restart();
         let gap = if failed == 0 { Gap::WhereNeeded } else { Gap::Always(1 << failed.min(4)) };
-        upload(source, server, gap, &meter)
+        upload(source, server, &Plan { id, gap, meter: &meter }, reached)
     });
     meter.finish();
     outcome

@@ -44,7 +44,7 @@ pub fn get(server: &Server, wanted: &Wanted, show: &Show) -> Verdict {
     let meter = show.meter(&cid, None);
     // What went to stdout cannot be taken back, so it is not tried again.
     let retries = if wanted.to.is_some() { server.retries } else { 0 };
-    let outcome = attempts(retries, |_| {
+    let outcome = attempts(retries, |_, _| {
         meter.restart();
         match &wanted.to {
             None => receive(server, wanted, &mut io::stdout().lock(), &meter).map_err(|refusal| named(refusal, None)),

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ingest_server::wire::{Answer, LINE_BYTES, Token};
+use ingest_server::wire::{Answer, LINE_BYTES, Token, UploadId, read_from, resume_line};
 
 use crate::{args::Check, refusal::Refusal};
 
@@ -76,6 +76,26 @@ impl Link {
             Ok(count) => Ok(Token::read(&segment[..count])?),
             Err(Refusal::Idle { .. }) => Err(Refusal::Silent { address: self.address.clone(), waited: wait }),
             Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// Names the upload, and learns how many bytes of it the server has already.
+    ///
+    /// # Errors
+    ///
+    /// When it does not say.
+    pub fn resume(&mut self, token: &Token, id: UploadId) -> Result<u64, Refusal> {
+        self.send(resume_line(token, id).as_bytes(), |_| {})?;
+        let line = self.line(self.idle_wait)?;
+        match read_from(&line) {
+            Some(there) => Ok(there),
+            None if line.is_empty() => Err(self.broken(ErrorKind::UnexpectedEof.into())),
+            None => match Answer::read(&line)? {
+                Answer::Refused(why) => Err(Refusal::Refused(why)),
+                Answer::Kept(cid) => {
+                    Err(Refusal::Refused(format!("it answered {cid} before the beginning of the file")))
+                }
+            },
         }
     }
 

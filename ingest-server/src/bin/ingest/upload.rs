@@ -6,8 +6,8 @@
 
 use std::{thread, time::Duration};
 
-use bytes::Bytes;
-use ingest_server::wire::{Answer, marker};
+use bytes::{Buf as _, Bytes};
+use ingest_server::wire::{Answer, UploadId, marker};
 use proto::Cid;
 use unixfs::Profile;
 
@@ -27,6 +27,8 @@ const BACKLOG_BYTES_MAX: u64 = 6 << 20;
 /// The original server, which prints every line, reads about so much in a second.
 const BACKLOG_BYTES_PER_S: u64 = 4 << 20;
 const GAP_MIN: Duration = Duration::from_millis(30);
+/// Shorter files are sent again.
+const RESUME_BYTES_MIN: u64 = 4 << 20;
 
 /// A file that is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +44,8 @@ pub struct Stored {
 /// What is between the last byte of the file and the marker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gap {
+    /// None: the server is known to need none.
+    Never,
     /// A gap where the original server would need one.
     WhereNeeded,
     /// A gap in any case, longer by this factor: something went wrong before.
@@ -54,6 +58,7 @@ impl Gap {
         let backlog = file_bytes.min(BACKLOG_BYTES_MAX);
         let usual = Duration::from_millis(backlog * 1000 / BACKLOG_BYTES_PER_S).max(GAP_MIN);
         match self {
+            Self::Never => None,
             Self::WhereNeeded if !is_cut(file_bytes, marker_bytes) => None,
             Self::WhereNeeded => Some(usual),
             Self::Always(factor) => Some(usual * factor),
@@ -66,20 +71,40 @@ fn is_cut(file_bytes: u64, marker_bytes: usize) -> bool {
     file_bytes % BORDER_BYTES + marker_bytes as u64 > BORDER_BYTES
 }
 
-/// Sends a file once.
+/// How a file is sent.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    /// What the upload is called, should it have to be gone on with.
+    pub id: UploadId,
+    /// What stands before the marker.
+    pub gap: Gap,
+    /// Who is told how far it is.
+    pub meter: &'a Meter,
+}
+
+/// Sends a file once; `reached` is where it went on, if the server had some of it already.
 ///
 /// # Errors
 ///
 /// Whatever went wrong; nothing is known to be stored then.
-pub fn upload(source: &Source, server: &Server, gap: Gap, meter: &Meter) -> Result<Stored, Refusal> {
+pub fn upload(source: &Source, server: &Server, plan: &Plan<'_>, reached: &mut u64) -> Result<Stored, Refusal> {
     let opened = source.open()?;
     let mut link = Link::connect(server, server.upload_port)?;
     let token = link.greeting(server.connect_wait)?;
-    let stored = Upload { source, server, gap, meter, link }.run(opened, &marker(&token));
+    // A server of that kind finds the marker wherever it is cut.
+    let gap = if token.resumes() { Gap::Never } else { plan.gap };
+    let there = if token.resumes() && is_worth_it(source) { link.resume(&token, plan.id)? } else { 0 };
+    *reached = there.max(*reached);
+    let stored = Upload { source, server, gap, meter: plan.meter, link, there }.run(opened, &marker(&token));
     stored.map_err(|refusal| match refusal.may_pass() && !source.is_repeatable() {
         true => Refusal::Once(source.name(), Box::new(refusal)),
         false => refusal,
     })
+}
+
+/// Whether it saves more to go on with a broken upload than it costs to ask where.
+fn is_worth_it(source: &Source) -> bool {
+    source.bytes().is_some_and(|bytes| bytes >= RESUME_BYTES_MIN)
 }
 
 /// A file on its way.
@@ -89,6 +114,8 @@ struct Upload<'a> {
     gap: Gap,
     meter: &'a Meter,
     link: Link,
+    /// So many bytes of it the server has already.
+    there: u64,
 }
 
 /// What was sent.
@@ -126,12 +153,15 @@ impl Upload<'_> {
     fn send(&mut self, opened: &mut Opened, marker: &[u8], hashing: &Hashing<'_>) -> Result<u64, Refusal> {
         let (mut bytes, mut last) = (0, Bytes::new());
         loop {
-            let piece = opened.piece()?;
+            let mut piece = opened.piece()?;
             if piece.is_empty() {
                 break;
             }
-            bytes += piece.len() as u64;
             hashing.push(piece.clone());
+            let there = self.there.saturating_sub(bytes).min(piece.len() as u64);
+            bytes += piece.len() as u64;
+            piece.advance(usize::try_from(there).expect("at most a piece"));
+            self.meter.advance(there);
             // One piece is kept back: what ends the file may have to leave together with it.
             self.send_piece(&std::mem::replace(&mut last, piece))?;
             self.link.check()?;

@@ -1,6 +1,7 @@
 //! The ingest client on a whole tree.
 
 mod cluster;
+mod resumed;
 
 use std::{
     fs,
