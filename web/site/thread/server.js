@@ -78,6 +78,10 @@ export async function postUntilKept(topic, blob, { signal, waits }) {
 
 const sleep = (wait_ms, signal) =>
   new Promise((done, fail) => {
-    signal.addEventListener('abort', () => fail(signal.reason), { once: true })
-    setTimeout(done, wait_ms)
+    const timer = setTimeout(done, wait_ms)
+    const leave = () => {
+      clearTimeout(timer)
+      fail(signal.reason)
+    }
+    signal.addEventListener('abort', leave, { once: true })
   })
