@@ -170,6 +170,9 @@ test('a node that is no folder, or out of order, is damage', () => {
       ],
       FOLDER,
     ),
+    // Numbers where bytes should be: the link's CID, then its name.
+    Uint8Array.from([0x12, 2, 0x08, 1, 0x0a, 2, ...FOLDER]),
+    Uint8Array.from([0x12, 40, 0x0a, 36, ...cid, 0x10, 1, 0x0a, 2, ...FOLDER]),
   ]
   for (const block of wrong)
     assert.throws(() => listFolder(cidText(block, 0x70), new Map([[cidText(block, 0x70), block]])), Damage)
@@ -210,6 +213,19 @@ test('nobody edits or deletes what another wrote', async () => {
     await compose(await kim(2), words('gone', { deletes: sha1Hex(mine) })),
   ]
   assert.deepEqual(await seen([mine, ...others]), ['mine'])
+})
+
+test('a server that hides a comment behind the deletion of a stranger is caught', async () => {
+  const mine = await compose(await kim(1), words('mine'))
+  const id = cidText(bytes(mine), 0x55)
+  const stranger = await compose(await kim(2), words('gone', { deletes: id }))
+  const folder = await inspect(folderCar([mine, stranger].map(bytes)), TOPIC, new Set())
+  const entry = { id, legacy_id: sha1Hex(mine), headers: [], text: null, signature: 'none', edited_by: null }
+  const shown = { entries: [{ ...entry, deleted: true }], count: 1, isWhole: true }
+  assert.match(says(compare(folder, shown)), /no such deletion/)
+  // It is gone from the folder: that somebody asked for it is all that is left to be seen.
+  const left = await inspect(folderCar([bytes(stranger)]), TOPIC, new Set())
+  assert.deepEqual(compare(left, { ...shown, count: 0 }), [])
 })
 
 test('a comment under two postmarks is one comment, and a deletion of either removes it', async () => {

@@ -35,8 +35,10 @@ const isUnread = ({ record: { edits, signed } }, target) =>
 
 /** A deleted comment has left the folder; what is left is the deletion that names it. */
 function judgeDeleted(entry, { thread }, { named, isSpare }) {
-  const isNamed = named.has(entry.id) || named.has(entry.legacy_id) || thread.get(entry.id)?.isDeleted
-  if (isNamed || (!thread.has(entry.id) && isSpare)) return null
+  const place = thread.get(entry.id)
+  // Of one that is still there it is known who wrote it: what others ask for does not count.
+  const isRight = place ? place.isDeleted : named.has(entry.id) || named.has(entry.legacy_id) || isSpare
+  if (isRight) return null
   return { say: 'This server says that an author deleted a comment, but the folder holds no such deletion.' }
 }
 

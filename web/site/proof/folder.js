@@ -40,7 +40,9 @@ function readNode(bytes) {
 
 function readLink(bytes) {
   const { 1: cid, 2: name } = Object.fromEntries(readFields(bytes))
-  return { name: new TextDecoder().decode(name), cid: readCid(cid ?? new Uint8Array(), 0) }
+  const isRight = cid instanceof Uint8Array && (name === undefined || name instanceof Uint8Array)
+  if (!isRight) throw new Damage('a link of a node is none')
+  return { name: new TextDecoder().decode(name), cid: readCid(cid, 0) }
 }
 
 /** A shard of a shard has a name of slot digits alone; the slots of one shard stand in rising order. */
