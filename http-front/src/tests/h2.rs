@@ -83,6 +83,25 @@ async fn a_connection_carries_many_requests_at_once() {
 }
 
 #[tokio::test]
+async fn head_gets_what_get_does_without_the_content() {
+    let rig = Rig::start().await;
+    let mut sender = client(&rig).await;
+    for path in ["/", &format!("/{TOPIC}"), "/version", "/nothing", "/embed.js"] {
+        let (get, content) = ask(&mut sender, "GET", path, "").await;
+        let (head, nothing) = ask(&mut sender, "HEAD", path, "").await;
+        assert_eq!((head.status(), nothing.as_str()), (get.status(), ""), "{path}");
+        let length = |answer: &Response<()>| answer.headers().get("content-length").cloned();
+        assert_eq!(length(&head), length(&get), "{path}");
+        assert!(!content.is_empty(), "{path}");
+    }
+    // A client that is less patient than hyper's takes a single byte of content for a broken stream.
+    let head = [&[0x02, 4][..], b"HEAD", &get("/")[1..]].concat();
+    let mut raw = RawH2::begin(rig.address, b"").await;
+    raw.send(&frame(HEADERS, END_STREAM | END_HEADERS, 1, &head)).await;
+    assert_eq!(raw.next(HEADERS).await.flags, END_STREAM | END_HEADERS);
+}
+
+#[tokio::test]
 async fn a_large_answer_arrives_whole() {
     let rig = Rig::start().await;
     let page = format!("\"{}\"", "x".repeat(512 * 1024));

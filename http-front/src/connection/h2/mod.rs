@@ -9,7 +9,13 @@ mod watched;
 use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use daemon::stop::Stop;
-use hyper::{Request, Response, body::Incoming, header::CONNECTION, server::conn::http2, service::service_fn};
+use hyper::{
+    Method, Request, Response,
+    body::{Body as _, Incoming},
+    header::{CONNECTION, CONTENT_LENGTH},
+    server::conn::http2,
+    service::service_fn,
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::TcpStream,
@@ -21,7 +27,7 @@ use self::{
     watched::Watched,
 };
 use super::{link::Link, patience::Waits};
-use crate::{front::Front, sides::Sides};
+use crate::{answer::Answer, front::Front, sending::Body, sides::Sides};
 
 /// The most open requests of a connection. Proxies that have more make another connection.
 const STREAMS: u32 = 128;
@@ -69,10 +75,21 @@ async fn answer<S: Sides>(
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Result<Response<Pieces>, Infallible> {
-    // What the parts of an HTTP/1 connection tell each other is of no use here.
+    let is_head = request.method() == Method::HEAD;
     let mut answer = front.visit(Link::new(peer), request).await;
+    // What the parts of an HTTP/1 connection tell each other is of no use here.
     answer.headers_mut().remove(CONNECTION);
+    let answer = if is_head { without_content(answer) } else { answer };
     Ok(answer.map(Pieces::of))
+}
+
+/// The answer to a `HEAD`. Over HTTP/1 hyper leaves the content out, over HTTP/2 it would send it.
+fn without_content(mut answer: Answer) -> Answer {
+    // Of nothing hyper tells no length, in either protocol.
+    if let Some(bytes) = answer.body().size_hint().exact().filter(|bytes| *bytes > 0) {
+        answer.headers_mut().entry(CONTENT_LENGTH).or_insert(bytes.into());
+    }
+    answer.map(|_| Body::empty())
 }
 
 /// Waits until no request has been open for so long.
