@@ -15,6 +15,9 @@
 
   const canonical = () => document.querySelector('link[rel~="canonical"]')?.href || location.href.replace(/#.*$/, '')
 
+  /** What comes to the frame behind its `#`: there an address is written in one way only. */
+  const asFramed = (page) => new URL(`#${page}`, server).hash.slice(1)
+
   /** Light text is on a dark page: the frame takes after the page around it. */
   function scheme() {
     const rgb = getComputedStyle(script.parentElement)
@@ -26,7 +29,9 @@
   function putFrame() {
     const page = script.dataset.page || canonical()
     const frame = document.createElement('iframe')
-    frame.src = new URL(`embed#${page}&o=${location.origin}&s=${scheme()}`, server)
+    // A page of no origin, from a disk or in a sandbox, cannot be told how tall the frame is.
+    const origin = location.origin === 'null' ? '' : `&o=${location.origin}`
+    frame.src = new URL(`embed#${page}${origin}&s=${scheme()}`, server)
     frame.title = 'Comments'
     frame.loading = 'lazy'
     frame.allow = 'clipboard-write'
@@ -43,7 +48,7 @@
     const badges = [...document.querySelectorAll('[data-rookery-count]')].slice(0, COUNTS_LIMIT)
     if (!badges.length) return
     const { topicOf } = await import(new URL('site/thread/address.js', server))
-    const pages = badges.map((badge) => badge.dataset.rookeryCount || canonical())
+    const pages = badges.map((badge) => asFramed(badge.dataset.rookeryCount || canonical()))
     const topics = await Promise.all(pages.map(topicOf))
     // Text, so that browsers need not ask first.
     const answer = await fetch(new URL('counts', server), {
