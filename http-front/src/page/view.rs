@@ -12,14 +12,15 @@ use crate::request::query::{DEFAULT_LIMIT, PageQuery};
 
 /// The whole page. `base` is the address of this server.
 pub(crate) fn thread(document: &Document, page: PageQuery, base: &str) -> Markup {
-    let topic = document.topic;
+    let (topic, root) = (document.topic, root(base));
+    let home = format!("{root}/{topic}");
     html! {
         (DOCTYPE)
         html lang="en" {
             (head(document, page, base))
             body {
                 header.site {
-                    a.brand href="/" { img src="/site/rook.svg" alt="" width="24" height="24"; "Rookery" }
+                    a.brand href={ (root) "/" } { img src={ (root) "/site/rook.svg" } alt="" width="24" height="24"; "Rookery" }
                 }
                 main {
                     div.top {
@@ -27,22 +28,28 @@ pub(crate) fn thread(document: &Document, page: PageQuery, base: &str) -> Markup
                             h1 { "Comments" }
                             p.where { "on the page " code { (topic) } }
                         }
-                        p { a href={ "/#" (topic) } { "Write and verify" } " (that needs JavaScript)" }
+                        p { a href={ (root) "/#" (topic) } { "Write and verify" } " (that needs JavaScript)" }
                     }
                     div.read {
                         div.bar { h2.count { (heading(document.count)) } }
-                        (branches(&topic, &tree::grow(&topic, &document.comments), "thread"))
-                        (turning(document, page))
+                        (branches(&home, &tree::grow(&topic, &document.comments), "thread"))
+                        (turning(document, page, root))
                     }
-                    footer.foot { a href={ "/" (topic) "/feed" } { "Feed" } }
+                    footer.foot { a href={ (home) "/feed" } { "Feed" } }
                 }
             }
         }
     }
 }
 
+/// The path of this server's address, without a slash at the end: behind a proxy it may stand below others.
+fn root(base: &str) -> &str {
+    let rest = base.split_once("://").map_or(base, |(_, rest)| rest);
+    rest.find('/').map_or("", |path| &rest[path..])
+}
+
 fn head(document: &Document, page: PageQuery, base: &str) -> Markup {
-    let topic = document.topic;
+    let (topic, root) = (document.topic, root(base));
     html! {
         head {
             meta charset="utf-8";
@@ -50,9 +57,9 @@ fn head(document: &Document, page: PageQuery, base: &str) -> Markup {
             meta name="color-scheme" content="light dark";
             title { (heading(document.count)) " · Rookery" }
             link rel="canonical" href={ (base) (address(&topic, page.after, page.limit)) };
-            link rel="alternate" type="application/atom+xml" title="Newest comments" href={ "/" (topic) "/feed" };
-            link rel="icon" type="image/svg+xml" href="/site/rook.svg";
-            link rel="stylesheet" href="/site/site.css";
+            link rel="alternate" type="application/atom+xml" title="Newest comments" href={ (root) "/" (topic) "/feed" };
+            link rel="icon" type="image/svg+xml" href={ (root) "/site/rook.svg" };
+            link rel="stylesheet" href={ (root) "/site/site.css" };
         }
     }
 }
@@ -73,42 +80,42 @@ fn address(topic: &Topic, after: Option<Seq>, limit: u16) -> String {
 }
 
 /// The links to the pages before and behind this one. The one before is the first: nothing says where others begin.
-fn turning(document: &Document, page: PageQuery) -> Markup {
+fn turning(document: &Document, page: PageQuery, root: &str) -> Markup {
     if page.after.is_none() && document.next.is_none() {
         return html! {};
     }
     html! {
         nav.foot aria-label="Pages" {
             @if page.after.is_some() {
-                a rel="first" href=(address(&document.topic, None, page.limit)) { "From the beginning" }
+                a rel="first" href={ (root) (address(&document.topic, None, page.limit)) } { "From the beginning" }
             }
             @if document.next.is_some() {
-                a rel="next" href=(address(&document.topic, document.next, page.limit)) { "Later comments" }
+                a rel="next" href={ (root) (address(&document.topic, document.next, page.limit)) } { "Later comments" }
             }
         }
     }
 }
 
-fn branches(topic: &Topic, branches: &[Branch<'_>], class: &str) -> Markup {
+fn branches(home: &str, branches: &[Branch<'_>], class: &str) -> Markup {
     html! {
         @if !branches.is_empty() {
             ol class=(class) {
                 @for branch in branches {
-                    li.branch { (comment(topic, branch)) (self::branches(topic, &branch.replies, "replies")) }
+                    li.branch { (comment(home, branch)) (self::branches(home, &branch.replies, "replies")) }
                 }
             }
         }
     }
 }
 
-fn comment(topic: &Topic, branch: &Branch<'_>) -> Markup {
+fn comment(home: &str, branch: &Branch<'_>) -> Markup {
     let comment = branch.comment;
     html! {
         article.comment id=(comment.legacy_id) data-comment=(comment.id) {
             @match &comment.text {
                 Some(text) => {
                     (byline(comment))
-                    (answers(topic, branch.answers))
+                    (answers(home, branch.answers))
                     div.prose { @for paragraph in text::paragraphs(text) { p dir="auto" { (text::shown(paragraph)) } } }
                 }
                 None => p.answers { "Deleted by its author" },
@@ -117,14 +124,14 @@ fn comment(topic: &Topic, branch: &Branch<'_>) -> Markup {
     }
 }
 
-fn answers(topic: &Topic, answers: Answers<'_>) -> Markup {
+fn answers(home: &str, answers: Answers<'_>) -> Markup {
     html! {
         @match answers {
             Answers::Above => {},
             Answers::Here(parent) => p.answers {
                 "In reply to " a href={ "#" (parent.legacy_id) } { bdi dir="auto" { (parent.author()) } }
             },
-            Answers::Elsewhere(parent) => p.answers { "In reply to " a href={ "/" (topic) "/" (parent) } { "another comment" } },
+            Answers::Elsewhere(parent) => p.answers { "In reply to " a href={ (home) "/" (parent) } { "another comment" } },
         }
     }
 }
@@ -193,6 +200,25 @@ mod tests {
             prop_assert_eq!(page.matches("<article ").count(), comments.len());
             let plain = thread(&Document { comments: Vec::new(), ..document }, PageQuery { after: None, limit: 9 }, "http://host");
             prop_assert_eq!(plain.into_string().matches("<a ").count() + comments.len() + answered(&page) + links(&page), page.matches("<a ").count());
+        }
+    }
+
+    #[test]
+    fn behind_a_proxy_every_link_leads_below_the_configured_address() {
+        let comment = json!({
+            "id": proto::CommentId([1; 32]), "legacy_id": proto::LegacyId([1; 20]), "seq": 1,
+            "headers": [["Parent", proto::CommentId([2; 32])]], "text": "x", "signature": "none", "edited_by": null,
+        });
+        let json = json!({"topic": Topic([9; 20]), "count": 1, "next": 7, "comments": [comment]});
+        let document = Document::read(json.to_string().as_bytes()).unwrap();
+        let query = PageQuery { after: Some(Seq(1)), limit: 9 };
+        for (base, root) in [("https://known.example/talk", "/talk/"), ("http://host:8780", "/")] {
+            let page = thread(&document, query, base).into_string();
+            let links = page.split(['"', ' ']).collect::<Vec<_>>();
+            let links = links.windows(2).filter(|pair| matches!(pair[0], "href=" | "src=")).map(|pair| pair[1]);
+            let links: Vec<_> = links.filter(|link| !link.starts_with('#')).collect();
+            assert_eq!(links.len(), 11, "{links:?}");
+            assert!(links.iter().all(|link| link.starts_with(root) || link.starts_with(base)), "{links:?}");
         }
     }
 
