@@ -79,7 +79,11 @@ async fn the_script_of_the_frame_is_a_script() {
 
 #[tokio::test]
 async fn a_thread_is_a_page_for_people_and_goes_on_where_it_ends() {
-    let first = comment(1, &[("User", "<i>Kim</i>"), ("Date", "2026-11-20T16:47:05.101Z")], "<script>1</script>\n\nhttps://a.example");
+    let first = comment(
+        1,
+        &[("User", "<i>Kim</i>"), ("Date", "2026-11-20T16:47:05.101Z")],
+        "<script>1</script>\n\nhttps://a.example",
+    );
     let parent = CommentId([1; 32]).to_string();
     let rig = rig(&[first, comment(2, &[("Parent", &parent)], "answer")], Some(8)).await;
     let reply = rig.ask(&[&format!("GET /t/{TOPIC}?after=3&limit=5"), BROWSER]).await;
