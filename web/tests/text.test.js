@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { takeApart } from '../site/text/links.js'
-import { displayName, isVisible } from '../site/text/visible.js'
+import { displayName, isVisible, paragraphsOf } from '../site/text/visible.js'
 import { ago } from '../site/ui/time.js'
 
 const linksOf = (text) =>
@@ -87,4 +87,13 @@ test('times are said as people say them', () => {
   ]
   for (const [seconds, said] of rows) assert.equal(ago(now_ms + 1000 * seconds, now_ms, 'en'), said, String(seconds))
   assert.equal(ago(now_ms + 86_400_000, now_ms, 'en'), 'Nov 21, 2026')
+})
+
+test('empty lines part paragraphs, and a run of spaces costs no more than other words', () => {
+  assert.deepEqual(paragraphsOf('\none\ntwo \n \n\n  three\n\u200b\n\nfour\n'), ['one\ntwo', '  three\n\u200b', 'four'])
+  const hostile = `a${' '.repeat(16_000)}b`
+  const began_ms = performance.now()
+  for (let comment = 0; comment < 100; comment += 1) assert.deepEqual(paragraphsOf(hostile), [hostile])
+  // They took twenty seconds.
+  assert.ok(performance.now() - began_ms < 5_000)
 })

@@ -13,6 +13,16 @@ const NAME_LENGTH = 60
 export const isVisible = (text) => text.replace(UNSEEN, '').length > 0
 
 /**
+ * What empty lines part. An expression that looks for spaces at the end would cost the square of a run elsewhere.
+ * @param {string} text
+ */
+export const paragraphsOf = (text) =>
+  text
+    .split(/\n\s*\n/)
+    .filter(isVisible)
+    .map((paragraph) => paragraph.replace(/^\n+/, '').trimEnd())
+
+/**
  * @param {string} raw the `User` header
  * @returns {{ text: string, isPlain: boolean }} not plain when it had to be changed or is none
  */

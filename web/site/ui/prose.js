@@ -1,6 +1,6 @@
 /** A comment's text on the page: paragraphs in their own direction, links, and long ones folded. */
 import { takeApart } from '../text/links.js'
-import { isVisible } from '../text/visible.js'
+import { isVisible, paragraphsOf } from '../text/visible.js'
 import { button, el } from './dom.js'
 
 const FOLD_CHARACTERS = 1_800
@@ -9,13 +9,12 @@ const FOLD_LINES = 24
 /** @param {string} text @returns {HTMLElement[]} */
 export function prose(text) {
   if (!isVisible(text)) return [el('div', { class: 'prose' }, el('p', { class: 'faint' }, 'Invisible characters only'))]
-  const paragraphs = text.split(/\n\s*\n/).filter(isVisible)
-  const body = el('div', { class: 'prose' }, ...paragraphs.map(paragraph))
+  const body = el('div', { class: 'prose' }, ...paragraphsOf(text).map(paragraph))
   const isLong = text.length > FOLD_CHARACTERS || text.split('\n').length > FOLD_LINES
   return isLong ? folded(body) : [body]
 }
 
-const paragraph = (text) => el('p', { dir: 'auto' }, ...takeApart(text.replace(/^\n+|\s+$/g, '')).map(piece))
+const paragraph = (text) => el('p', { dir: 'auto' }, ...takeApart(text).map(piece))
 
 function piece({ kind, text, href }) {
   if (kind === 'words') return text
