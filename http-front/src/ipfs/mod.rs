@@ -99,8 +99,7 @@ impl<S: Sides> Front<S> {
             Err(No::Refusal(refusal)) => refused(&refusal, Some(path), visit),
             Err(No::Problem(problem)) => return Err(problem),
         };
-        // By the query alone an address has one content, whatever the client accepts.
-        if !visit.uri.query().is_some_and(|query| query.contains("format=")) {
+        if !says_all(visit.uri.query().unwrap_or_default()) {
             answer::vary_by_form(answer.headers_mut());
         }
         Ok(answer)
@@ -198,6 +197,13 @@ impl<S: Sides> Writer<S> {
     async fn send(&self, piece: bytes::Bytes) -> Result<(), Cut> {
         self.pieces.send(Ok(piece)).await.map_err(|_| Cut("the client is gone".to_owned()))
     }
+}
+
+/// Whether an address has one content, whatever the client accepts. Of an archive `Accept` may still say the order, and
+/// whether blocks come twice.
+fn says_all(query: &str) -> bool {
+    let format = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "format");
+    format.is_some_and(|(_, format)| format == "raw")
 }
 
 fn refused(refusal: &Refusal, path: Option<(HeaderName, HeaderValue)>, visit: &Visit) -> Answer {

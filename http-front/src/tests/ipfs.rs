@@ -76,6 +76,13 @@ async fn a_block_is_given_with_what_the_specification_asks_for() {
     assert_eq!((part.status, part.body.as_str()), (206, "el"));
     let accept = rig.ask(&[&format!("GET /ipfs/{}", block.cid), "Accept: application/vnd.ipld.raw"]).await;
     assert_eq!((accept.body.as_str(), accept.header("vary")), ("hello", Some("Accept")));
+    // What only looks like the parameter, or leaves something to `Accept`, does not say all.
+    for query in ["xformat=raw", "format=", "format=strange&format=raw", "filename=format=raw", "format=car"] {
+        let kind = if query == "format=car" { "car; dups=y" } else { "raw" };
+        let accept = format!("Accept: application/vnd.ipld.{kind}");
+        let reply = rig.ask(&[&format!("GET /ipfs/{}?{query}", block.cid), &accept]).await;
+        assert_eq!((reply.status, reply.header("vary")), (200, Some("Accept")), "{query}");
+    }
 }
 
 #[tokio::test]
