@@ -37,6 +37,15 @@ pub fn files(ending: &str) -> Vec<Source> {
         .collect()
 }
 
+/// All configurations of Rookery in the repository: files of TOML that are not some tool's.
+#[must_use]
+pub fn configurations() -> Vec<Source> {
+    const TOOLS: [&str; 6] =
+        ["Cargo.toml", "clippy.toml", "deny.toml", "rustfmt.toml", "rust-toolchain.toml", "schemathesis.toml"];
+    let is_ours = |source: &Source| !TOOLS.iter().any(|name| source.path.ends_with(name));
+    files(".toml").into_iter().filter(is_ours).collect()
+}
+
 /// All Rust of the repository.
 #[must_use]
 pub fn rust() -> Vec<Source> {

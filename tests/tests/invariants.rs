@@ -448,9 +448,7 @@ fn every_reason_is_for_a_dependency_that_is_there() {
 
 #[test]
 fn every_configuration_in_the_repository_and_its_pages_is_valid() {
-    let tools = ["Cargo.toml", "clippy.toml", "deny.toml", "rustfmt.toml", "rust-toolchain.toml", "schemathesis.toml"];
-    let of_a_tool = |source: &Source| tools.iter().any(|name| source.path.ends_with(name));
-    let files: Vec<_> = sources::files(".toml").into_iter().filter(|source| !of_a_tool(source)).collect();
+    let files = sources::configurations();
     assert!(files.iter().any(|source| source.path == "proto/src/default.toml"));
     for source in files {
         assert!(Rookery::parse(&source.text).is_ok(), "{}: {:?}", source.path, Rookery::parse(&source.text));

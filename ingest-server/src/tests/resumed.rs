@@ -137,6 +137,16 @@ async fn what_rests_holds_no_room_and_only_so_much_rests() {
     assert_eq!(newest.resume(id(69)).await, 6);
 }
 
+/// Waits for so many whole chunks: an upload that breaks off leaves some on their way.
+async fn arrived(rig: &Rig, chunks: usize) {
+    let arrive = async {
+        while rig.shelf.blocks().values().filter(|block| block.len() > CHUNK).count() < chunks {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(20), arrive).await.expect("what was on its way arrives");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_part_that_was_collected_as_garbage_meanwhile_is_noticed_and_sent_again() {
     let rig = Rig::new();
@@ -144,6 +154,7 @@ async fn a_part_that_was_collected_as_garbage_meanwhile_is_noticed_and_sent_agai
     let (text, cut) = (file(3 * CHUNK, 3), 2 * CHUNK + 9);
     // At once, if it is what has to be read back to go on.
     break_off(&uploads, id(1), &text[..cut]).await;
+    arrived(&rig, 2).await;
     rig.shelf.blocks().clear();
     let mut client = Client::greeted(&uploads, 8).await;
     assert_eq!(client.resume(id(1)).await, 0);
@@ -151,12 +162,7 @@ async fn a_part_that_was_collected_as_garbage_meanwhile_is_noticed_and_sent_agai
     client.served.await.unwrap();
     // At the end, if it is anything else.
     break_off(&uploads, id(1), &text[..cut]).await;
-    let arrived = async {
-        while rig.shelf.blocks().values().filter(|block| block.len() > CHUNK).count() < 2 {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(Duration::from_secs(20), arrived).await.expect("what was on its way arrives");
+    arrived(&rig, 2).await;
     rig.shelf.blocks().retain(|_, block| block.len() < CHUNK);
     let mut client = Client::greeted(&uploads, 9).await;
     assert_eq!(client.resume(id(1)).await, cut);

@@ -324,8 +324,7 @@ fn every_configuration_in_the_repository_passes_the_check_of_the_supervisor() {
     let tree = Setup::new().lay_out();
     let default = tree.command(&["config", "default"]).well().out;
     assert_eq!(default, proto::config::DEFAULT_TOML);
-    let tools = ["Cargo.toml", "clippy.toml", "deny.toml", "rustfmt.toml", "rust-toolchain.toml"];
-    for file in sources::files(".toml").iter().filter(|file| !tools.iter().any(|name| file.path.ends_with(name))) {
+    for file in sources::configurations() {
         let path = sources::root().join(&file.path);
         let _ = tree.command(&["config", "check", path.to_str().expect("text")]).well();
     }
