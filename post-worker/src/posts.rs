@@ -65,6 +65,7 @@ impl Answer<PostComment> for Keeper {
     async fn answer(&self, question: PostComment, asked: Asked) -> Result<Receipt, PostError> {
         let comment = self.read(question.topic, question.origin, question.blob)?;
         let outcome = self.keep(vec![comment], asked).await?.pop();
+        tracing::debug!(request = %asked.request, "answered");
         outcome.expect("the writer answers with an outcome for each comment")
     }
 }

@@ -76,6 +76,7 @@ impl Rookery {
 
     fn check(&self) -> Result<(), ConfigError> {
         self.check_memory()?;
+        self.check_directories()?;
         self.ingest_server.check_listens()?;
         for (section, key, found, least, most, expected) in self.ranges() {
             if !(least..=most).contains(&found) {
@@ -83,6 +84,20 @@ impl Rookery {
             }
         }
         Ok(())
+    }
+
+    /// An empty path would be the folder of the configuration itself.
+    fn check_directories(&self) -> Result<(), ConfigError> {
+        let rows = [("data_dir", &self.common.data_dir), ("runtime_dir", &self.common.runtime_dir)];
+        match rows.iter().find(|(_, path)| path.as_ref().is_some_and(|path| path.as_os_str().is_empty())) {
+            Some((key, _)) => Err(ConfigError::Value {
+                section: "common",
+                key,
+                found: "\"\"".to_owned(),
+                expected: "a directory; leave the key out for the default",
+            }),
+            None => Ok(()),
+        }
     }
 
     fn check_memory(&self) -> Result<(), ConfigError> {
@@ -447,6 +462,14 @@ mod tests {
         for key in keys.map(String::as_str).chain(optional) {
             let named = DEFAULT_TOML.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{key} =")));
             assert!(named, "{key} is not explained");
+        }
+    }
+
+    #[test]
+    fn an_empty_directory_is_refused() {
+        for key in ["data_dir", "runtime_dir"] {
+            let error = Rookery::parse(&format!("[common]\n{key} = \"\"\n")).unwrap_err().to_string();
+            assert!(error.contains(key) && error.contains("leave the key out"), "{error}");
         }
     }
 

@@ -29,6 +29,8 @@ await scenario(async (stage) => {
   await adas.comment('Put better now.').getByText('edited').waitFor()
 
   await kims.post('To be taken back.')
+  // The same form as before: it leads to what was just said, not to what was said first.
+  await kim.page.locator('.pointed[data-comment]', { hasText: 'To be taken back.' }).waitFor()
   await adas.sees('To be taken back.')
   await kims.remove('To be taken back.')
   await adas.seesNoMore('To be taken back.')

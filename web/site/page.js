@@ -148,7 +148,7 @@ export class Page {
         this.choosers.delete(chooser)
         close()
       })
-    let posted = words.edits
+    let posted
     const send = async (written, by, told, signal) => {
       const kept = { blob: readDraft(draft).blob, keep: (blob) => keepDraft(draft, { text: written, blob }) }
       const id = await this.discussion.post(by, { ...words, text: written }, { told, signal, kept }).catch((cause) => {
@@ -156,7 +156,7 @@ export class Page {
         if (cause instanceof Refused) kept.keep()
         throw cause
       })
-      posted ??= id
+      posted = words.edits ?? id
     }
     return new Composer({
       label,

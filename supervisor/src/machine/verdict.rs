@@ -27,7 +27,7 @@ pub enum Exit {
 impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::Code(0) => f.write_str("ended without being asked to"),
+            Self::Code(0) => f.write_str("ended with exit code 0"),
             Self::Code(exit::LOCKED) => write!(f, "another process holds its lock (exit code {})", exit::LOCKED),
             Self::Code(code) => write!(f, "failed with exit code {code}"),
             Self::Signal(SIGKILL) => f.write_str("killed by SIGKILL: by someone, or by the kernel for lack of memory"),
@@ -83,6 +83,7 @@ impl Child {
         let ours = fault.is_some();
         let why = fault.unwrap_or_else(|| match last_words {
             Some(words) => words,
+            None if exit == Exit::Code(0) => "ended without being asked to".to_owned(),
             None => exit.to_string(),
         });
         match exit {

@@ -3,7 +3,7 @@ import { toHex } from '../codec.js'
 import { sha1 } from '../crypto.js'
 
 const PARTS = /^#(.*?)(?:&c=(bafkrei[a-z2-7]{52}|[0-9a-f]{40}))?(?:&o=(https?:\/\/[^&/]+))?(?:&s=(light|dark))?$/
-const TOPIC = /^[0-9a-f]{40}$/
+const TOPIC = /^[0-9a-f]{40}$/i
 
 /** @param {string} hash with its `#` @returns {Place} */
 export function readHash(hash) {
@@ -15,7 +15,7 @@ export function readHash(hash) {
 export const writeHash = (page, comment) => `#${page}${comment ? `&c=${comment}` : ''}`
 
 /** Nothing is made of an address but its hash: every client has to come to the same topic. @param {string} page */
-export const topicOf = async (page) => (TOPIC.test(page) ? page : toHex(await sha1(new TextEncoder().encode(page))))
+export const topicOf = async (page) => (TOPIC.test(page) ? page.toLowerCase() : toHex(await sha1(new TextEncoder().encode(page))))
 
 /** @param {string} page @returns {URL | null} the page's address, if it is one that can be visited */
 export function urlOf(page) {
@@ -30,7 +30,7 @@ export function urlOf(page) {
 /** @param {string} typed by a visitor @returns {string} as a browser would write it in its own address field */
 export function pageFrom(typed) {
   const text = typed.trim()
-  if (TOPIC.test(text)) return text
+  if (TOPIC.test(text)) return text.toLowerCase()
   const url = urlOf(text) ?? (/^[^\s/:]+\.[^\s/]+/.test(text) ? urlOf(`https://${text}`) : null)
   return url ? url.href : text
 }

@@ -23,21 +23,26 @@ export class ProofView {
   /** @param {(id: string) => CommentView | undefined} find */
   constructor(find) {
     this.find = find
+    this.hasFound = false
     this.show({ state: 'checking' })
   }
 
   /** @param {Proof} proof */
   show(proof) {
-    const { state } = proof
-    this.element.dataset.state = state
-    this.heading.textContent = HEADINGS[state]
+    const { state, why } = proof
     // What was found before stays to be read until it is found otherwise.
-    if (state !== 'checking') this.body.replaceChildren(...this.#say(proof))
+    const stays = state === 'checking' && this.hasFound
+    if (state !== 'checking') this.hasFound = state !== 'unverified'
+    this.element.dataset.state = state
+    this.heading.textContent =
+      state === 'unverified' && !why ? 'Nothing to verify yet' : stays ? 'Checking what is new…' : HEADINGS[state]
+    if (!stays) this.body.replaceChildren(...this.#say(proof))
   }
 
   #say({ state, why, findings, comments, signatures, root }) {
     if (state === 'lying') return [this.#findings(findings), ...folderLine(root)]
-    if (state === 'unverified') return [el('p', {}, why ? `Not now: ${why}.` : 'There is nothing to verify yet.')]
+    if (state === 'checking') return []
+    if (state === 'unverified') return why ? [el('p', {}, `Not now: ${why}.`)] : []
     const what = `${many(comments, 'comment')} and ${many(signatures, 'signature')}`
     return [
       el('p', {}, `${what} were checked in your browser and fit the folder that the server names.`),

@@ -13,6 +13,7 @@ export function showStart(host) {
     autocomplete: 'url',
     spellcheck: 'false',
     placeholder: 'https://example.com/article',
+    oninput: () => field.setCustomValidity(''),
   })
   const form = el(
     'form',
@@ -21,7 +22,8 @@ export function showStart(host) {
       onsubmit: (event) => {
         event.preventDefault()
         const page = pageFrom(field.value)
-        if (page) location.hash = writeHash(page)
+        field.setCustomValidity(/:|^[0-9a-f]{40}$/.test(page) ? '' : 'An address begins with https://')
+        if (field.reportValidity()) location.hash = writeHash(page)
       },
     },
     el('label', { for: 'address' }, 'Address of a page'),
