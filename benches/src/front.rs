@@ -43,7 +43,7 @@ pub fn measure() -> Table {
     for (what, asked, aim) in hot(front, topic, large) {
         let answer = ask(front, &asked);
         eprintln!("  {what} …");
-        let (ceiling, load) = beside(hello.address, front, &asked);
+        let (ceiling, load) = beside(hello.address, front, std::slice::from_ref(&asked));
         let what = format!("{what}: {}, {} bytes", load.words(), round(answer.len() as f64));
         table.rate(&what, load.rate(), "/s", ("hyper hello world", ceiling.rate()), aim);
     }

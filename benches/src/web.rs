@@ -17,6 +17,9 @@ const TIME: Duration = Duration::from_secs(5);
 /// More than can be posted in the time.
 const POSTS: usize = 120_000;
 const POST_TOPICS: usize = 1_000;
+/// Twice as many as connections, in turn: who asks for what is just being asked for shares the answer, and the worker would be
+/// asked less often than the visitors ask.
+const READ_TOPICS: usize = 128;
 
 /// Cold GET, folder CID and durable POST.
 pub fn measure() -> Table {
@@ -26,12 +29,19 @@ pub fn measure() -> Table {
     // Nothing kept: this is about what stands behind the front. What it keeps is the scenario `front`.
     let tree = Tree::start_filled("cache_mib = 0\n", |_| {});
     let front = tree.address("http-front", "http");
-    let topic = Topic::of_address("https://bench.example/");
-    fill(front, topic, 25);
-    let (ceiling, load) = beside(hello.address, front, &get(&format!("/{topic}"), "application/json"));
-    read(&mut table, "cold GET JSON of 25 comments, through the worker", &load, &ceiling, "≥ 0.25");
-    let (ceiling, load) = beside(hello.address, front, &get(&format!("/{topic}"), "text/plain"));
-    read(&mut table, "GET of a topic's folder CID", &load, &ceiling, "");
+    let topics: Vec<_> = (0..READ_TOPICS).map(|n| Topic::of_address(&format!("https://read.example/{n}"))).collect();
+    topics.iter().for_each(|topic| fill(front, *topic, 25));
+    let each = |accept| topics.iter().map(|topic| get(&format!("/{topic}"), accept)).collect::<Vec<_>>();
+    let (ceiling, load) = beside(hello.address, front, &each("application/json"));
+    read(
+        &mut table,
+        "cold GET JSON of 25 comments of 128 topics in turn, through the worker",
+        &load,
+        &ceiling,
+        "≥ 0.25",
+    );
+    let (ceiling, load) = beside(hello.address, front, &each("text/plain"));
+    read(&mut table, "cold GET of the folder CID of 128 topics in turn", &load, &ceiling, "");
     let load = durable_posts(front);
     table.figure("durable signed POST, 1,000 topics", load.words(), "≥ 5,000/s");
     table
@@ -42,11 +52,11 @@ fn read(table: &mut Table, what: &str, load: &Load, ceiling: &Load, aim: &str) {
     table.rate(&what, load.rate(), "/s", ("hyper hello world", ceiling.rate()), aim);
 }
 
-/// The ceiling before and after what is measured: the machine's speed drifts.
-pub fn beside(hello: SocketAddr, front: SocketAddr, request: &Bytes) -> (Load, Load) {
+/// Requests in turn, and the ceiling before and after them: the machine's speed drifts.
+pub fn beside(hello: SocketAddr, front: SocketAddr, requests: &[Bytes]) -> (Load, Load) {
     let repeat = |address, time| {
-        let request = request.clone();
-        run(address, CONNECTIONS, time, move || Some(request.clone()))
+        let mut turn = requests.to_vec().into_iter().cycle();
+        run(address, CONNECTIONS, time, move || turn.next())
     };
     repeat(front, TIME / 5);
     let mut ceiling = repeat(hello, TIME / 2);
