@@ -55,7 +55,7 @@ fn read(table: &mut Table, what: &str, load: &Load, ceiling: &Load, aim: &str) {
 /// Requests in turn, and the ceiling before and after them: the machine's speed drifts.
 pub fn beside(hello: SocketAddr, front: SocketAddr, requests: &[Bytes]) -> (Load, Load) {
     let repeat = |address, time| {
-        let mut turn = requests.to_vec().into_iter().cycle();
+        let mut turn = Vec::from(requests).into_iter().cycle();
         run(address, CONNECTIONS, time, move || turn.next())
     };
     repeat(front, TIME / 5);
