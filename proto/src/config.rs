@@ -6,7 +6,10 @@ use std::{net::SocketAddr, num::NonZero, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::outside::{Network, PublicAddress};
+use crate::{
+    outside::{Network, PublicAddress},
+    peers::{DhtScope, PeerAddress, Provide},
+};
 
 /// The default configuration with an explanation of every key: `supervisor config default`.
 pub const DEFAULT_TOML: &str = include_str!("default.toml");
@@ -113,7 +116,7 @@ impl Rookery {
     }
 
     /// Numbers that have to be within bounds, or the tree would be of no use.
-    fn ranges(&self) -> [Range; 17] {
+    fn ranges(&self) -> [Range; 19] {
         const ANY: u64 = u64::MAX;
         let (supervisor, front) = (&self.supervisor, &self.http_front);
         let ingest = &self.ingest_server;
@@ -145,6 +148,8 @@ impl Rookery {
                 COMMENT_BYTES_MAX.into(),
                 "64 to 524288",
             ),
+            ("ipfs-node", "connections", self.ipfs_node.connections.into(), 1, 65_536, "1 to 65536"),
+            ("ipfs-node", "exchange_mib", self.ipfs_node.exchange_mib.into(), 8, 65_536, "8 to 65536"),
             ("ingest-server", "connections", ingest.connections.into(), 1, 65_536, "1 to 65536"),
             ("ingest-server", "idle_wait_ms", ingest.idle_wait_ms, 1, ANY, "at least 1"),
             ("ingest-server", "total_wait_s", ingest.total_wait_s, 1, ANY, "at least 1"),
@@ -182,6 +187,12 @@ macro_rules! section {
 
 fn loopback(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
+}
+
+fn peer_addresses() -> Vec<PeerAddress> {
+    ["/ip4/127.0.0.1/tcp/4001", "/ip4/127.0.0.1/udp/4001/quic-v1", "/ip4/127.0.0.1/tcp/4002/ws"]
+        .map(|text| text.to_owned().try_into().expect("the defaults are addresses of peers"))
+        .to_vec()
 }
 
 fn non_zero<T: TryInto<NonZero<u16>>>(count: T) -> NonZero<u16> {
@@ -362,6 +373,34 @@ section! {
         storage_max_gib: u64 = 10,
         /// The origins beside the node's own whose pages may call the RPC.
         rpc_allow_origins: Vec<String> = Vec::new(),
+        /// Where other peers may connect; empty: no peer side at all.
+        swarm_listen: Vec<PeerAddress> = peer_addresses(),
+        /// Under which addresses peers are told to connect; empty: those of `swarm_listen`.
+        announce: Vec<PeerAddress> = Vec::new(),
+        /// Peers through which a network is entered.
+        bootstrap: Vec<PeerAddress> = Vec::new(),
+        /// Peers to which a connection is always kept.
+        peering: Vec<PeerAddress> = Vec::new(),
+        /// Addresses that are never connected to, nor accepted from: `/ip4/10.0.0.0/ipcidr/8`.
+        filters: Vec<PeerAddress> = Vec::new(),
+        /// In which networks peers and what they have are looked up.
+        dht: DhtScope = DhtScope::Lan,
+        /// What is announced there.
+        provide: Provide = Provide::Roots,
+        /// Whether peers on the local network find each other by themselves.
+        mdns: bool = false,
+        /// Whether messages can be published to topics, and read.
+        pubsub: bool = false,
+        /// Whether streams of other programs can be carried between peers.
+        stream_mounting: bool = false,
+        /// The most connections with peers at a time.
+        connections: u32 = 256,
+        /// The memory for blocks that are on their way to peers and from them.
+        exchange_mib: u32 = 32,
+        /// Trustless gateways that are asked for what no peer has, `https://gateway.example.org`.
+        gateways: Vec<String> = Vec::new(),
+        /// Whether the gateway gets from peers what is not here.
+        gateway_fetch: bool = true,
     }
 }
 

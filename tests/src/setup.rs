@@ -14,6 +14,7 @@ listen = "127.0.0.1:0"
 [ipfs-node]
 rpc_listen = "127.0.0.1:0"
 gateway_listen = "127.0.0.1:0"
+swarm_listen = []
 "#;
 
 /// A tree that is to be started.
