@@ -48,6 +48,8 @@ peers:
 	@web/tests/install
 	@tests/peers/ipfscluster/install
 	@tests/peers/schemathesis/install
+	@tests/peers/cluster/install
+	@tests/peers/javascript/install
 	@if [ -x target/peers/ipfs ]; then :; \
 	elif command -v go > /dev/null; then \
 		echo "building Kubo, the IPFS daemon to compare with"; \
