@@ -163,7 +163,7 @@ fn add_to_node(data: &Path, file: &Path) -> f64 {
     let config = data.join("rookery.toml");
     let text = format!(
         "[common]\ndata_dir = \"{}\"\nruntime_dir = \"{}\"\nlog = \"warn\"\n[ipfs-node]\nrpc_listen = \"127.0.0.1:0\"\n\
-         gateway_listen = \"127.0.0.1:0\"\n",
+         gateway_listen = \"127.0.0.1:0\"\nswarm_listen = []\n",
         data.display(),
         run.path().join("r").display()
     );

@@ -57,7 +57,8 @@ impl Tree {
         let path = folder.path();
         let text = format!(
             "[common]\ndata_dir = \"{0}/data\"\nruntime_dir = \"{0}/run\"\nlog = \"warn\"\n[http-front]\nlisten = \
-             \"127.0.0.1:0\"\n{front}[ipfs-node]\nrpc_listen = \"127.0.0.1:0\"\ngateway_listen = \"127.0.0.1:0\"\n{sections}",
+             \"127.0.0.1:0\"\n{front}[ipfs-node]\nrpc_listen = \"127.0.0.1:0\"\ngateway_listen = \"127.0.0.1:0\"\n\
+             swarm_listen = []\n{sections}",
             path.display()
         );
         fs::write(path.join("rookery.toml"), text).expect("a file in our directory");

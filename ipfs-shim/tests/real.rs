@@ -99,7 +99,7 @@ fn node_process(test: &str) -> Option<Process> {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let common = format!("[common]\ndata_dir = {data:?}\nruntime_dir = {:?}\n", folder.path().join("run"));
-    let node = "[ipfs-node]\nrpc_listen = \"127.0.0.1:0\"\ngateway_listen = \"127.0.0.1:0\"\n";
+    let node = "[ipfs-node]\nrpc_listen = \"127.0.0.1:0\"\ngateway_listen = \"127.0.0.1:0\"\nswarm_listen = []\n";
     let config = folder.path().join("rookery.toml");
     fs::write(&config, common + node).unwrap();
     let config = config.to_str().unwrap().to_owned();
