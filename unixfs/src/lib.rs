@@ -9,7 +9,7 @@
 //! - a folder at once: [`dir::build`]; a folder that changes: [`folder::apply`];
 //! - back: [`FileReader`], [`DirReader`], [`Resolver`] and [`DagReader`], all driven by [`Reader`];
 //! - archives: [`car`];
-//! - any block: [`Item::read`], [`links`], and below them [`dag_pb`] and [`UnixFs`].
+//! - any block: [`Item::read`], [`links`], [`ipld`] for values, and below them [`dag_pb`] and [`UnixFs`].
 
 mod block;
 pub mod car;
@@ -21,6 +21,7 @@ mod file;
 pub mod folder;
 mod fsnode;
 mod hamt;
+pub mod ipld;
 mod item;
 mod links;
 mod murmur3;
@@ -42,6 +43,7 @@ pub use dir::Entry;
 pub use file::{Chunker, FileBuilder, Layout, leaf, leaf_node, leaf_nodes, leaves};
 pub use fsnode::{Kind, Mtime, UnixFs, UnixFsError};
 pub use hamt::{Shard, ShardError, ShardPath, ShardSlot};
+pub use ipld::{CODEC_CBOR, CODEC_DAG_JSON, CODEC_JSON};
 pub use item::{FileNode, FilePart, Item, ItemError};
 pub use links::{LinksError, links};
 pub use options::{ChunkBytes, Fanout, HamtRule, ImportOptions, Leaves, MaxLinks, OptionsError, Profile, SizeEstimate};

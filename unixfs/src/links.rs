@@ -2,6 +2,7 @@
 
 use crate::cbor::{self, CborError};
 use crate::dag_pb::{DagPbError, PbNode};
+use crate::ipld::{self, CODEC_DAG_JSON, IpldError};
 use crate::{CODEC_DAG_CBOR, CODEC_DAG_PB, CODEC_RAW, Cid};
 use bytes::Bytes;
 use thiserror::Error;
@@ -10,7 +11,7 @@ use thiserror::Error;
 const WITHOUT_LINKS: [u64; 3] = [0x51, 0x0200, 0x72];
 
 /// Why the links of a block are not known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum LinksError {
     /// A codec that cannot be read here.
     #[error("codec {0:#x} is unknown, so its links are too: fetch such blocks one by one")]
@@ -21,6 +22,9 @@ pub enum LinksError {
     /// Not the DAG-CBOR it says.
     #[error("block is damaged")]
     Cbor(#[from] CborError),
+    /// Not the DAG-JSON it says.
+    #[error("block is damaged")]
+    Json(#[from] IpldError),
 }
 
 /// The CIDs that a block links, in its order, repeated ones included.
@@ -33,6 +37,7 @@ pub fn links(cid: &Cid, block: &Bytes) -> Result<Vec<Cid>, LinksError> {
         CODEC_RAW => Ok(Vec::new()),
         CODEC_DAG_PB => Ok(PbNode::decode(block)?.links.into_iter().map(|link| link.cid).collect()),
         CODEC_DAG_CBOR => Ok(cbor::links(block)?),
+        CODEC_DAG_JSON => Ok(ipld::references(&ipld::read(CODEC_DAG_JSON, block)?)),
         codec if WITHOUT_LINKS.contains(&codec) => Ok(Vec::new()),
         codec => Err(LinksError::Codec(codec)),
     }

@@ -11,8 +11,9 @@ use unixfs::dag_pb::{PbLink, PbNode};
 use unixfs::{
     Block, ByteRange, ChunkBytes, Cid, CidSet, DagReader, DirReader, Entry, Fanout, FileBuilder, FileReader, HamtRule,
     ImportOptions, Kind, Leaves, Link, MaxLinks, Node, Profile, ReadError, Reader, Resolver, Step, UnixFs, cid_dag_pb,
-    cid_raw, dir, links, segments, symlink,
+    cid_raw, dir, ipld, links, segments, symlink,
 };
+use unixfs::{CODEC_DAG_CBOR, CODEC_DAG_JSON};
 
 const V1: ImportOptions = Profile::V1_2025.options();
 
@@ -143,6 +144,38 @@ fn a_path_goes_through_folders_of_both_kinds() {
     assert_eq!(found("/a//b/c").cid, file.cid);
     assert_eq!(found("a/b").cid, inner.cid);
     assert_eq!((found("").cid, found("").tsize), (outer.cid, None));
+}
+
+/// A block of DAG-JSON and its name.
+fn json(text: &str) -> (Cid, Bytes) {
+    (Cid::new_v1(CODEC_DAG_JSON, *cid_raw(text.as_bytes()).hash()), Bytes::copy_from_slice(text.as_bytes()))
+}
+
+#[test]
+fn a_path_goes_through_values_to_what_they_link() {
+    let file = small_file(&V1, "text");
+    let (folder, mut blocks) = folder(&V1, vec![Entry::new("c", file)]);
+    let inner = json(&format!("{{\"list\":[0,{{\"/\":\"{}\"}}]}}", folder.cid));
+    let value = ipld::read(CODEC_DAG_JSON, &json(&format!("{{\"a\":{{\"/\":\"{}\"}},\"n\":7}}", inner.0)).1).unwrap();
+    let cbor = Bytes::from(ipld::write(CODEC_DAG_CBOR, &value).unwrap());
+    let root = Cid::new_v1(CODEC_DAG_CBOR, *cid_raw(&cbor).hash());
+    blocks.extend([inner.clone(), (root, cbor)]);
+    let mut resolver = Resolver::new(root, segments("a/list/1/c"));
+    while let Step::Need(cid) = resolver.step().unwrap() {
+        resolver.supply(&cid, blocks[&cid].clone()).unwrap();
+    }
+    // One for the root, and one for each segment.
+    assert_eq!(resolver.roots(), [root, inner.0, inner.0, folder.cid, file.cid]);
+    let resolve = |path| drive(Resolver::new(root, segments(path)), &blocks, 0);
+    let within = |cid, path: &[&'static str]| {
+        let path = path.iter().map(|segment| Bytes::from_static(segment.as_bytes())).collect();
+        Err(ReadError::Within { cid, path: Box::new(path) })
+    };
+    assert_eq!(resolve("n"), within(root, &["n"]));
+    assert_eq!(resolve("a/list/0"), within(inner.0, &["list", "0"]));
+    for path in ["x", "n/x", "a/list/2", "a/list/x"] {
+        assert!(matches!(resolve(path), Err(ReadError::NotFound { .. })), "{path}");
+    }
 }
 
 #[test]
@@ -283,6 +316,8 @@ fn the_links_of_every_known_codec_are_found() {
     .concat();
     let of_codec = |codec| Cid::new_v1(codec, *a.hash());
     assert_eq!(links(&of_codec(0x71), &cbor.into()), Ok(vec![a, b]));
+    let text = format!("[{{\"/\":\"{a}\"}},1,{{\"x\":{{\"/\":\"{b}\"}}}}]");
+    assert_eq!(links(&of_codec(0x0129), &text.into()), Ok(vec![a, b]));
     assert_eq!(links(&a, &Bytes::from_static(b"anything")), Ok(vec![]));
     assert_eq!(links(&of_codec(0x51), &Bytes::from_static(b"anything")), Ok(vec![]));
     assert_eq!(links(&of_codec(0x78), &Bytes::new()), Err(unixfs::LinksError::Codec(0x78)));

@@ -61,6 +61,7 @@ pub use file::{ByteRange, FileReader};
 pub use folder::DirReader;
 pub use resolve::{Resolved, Resolver, segments};
 
+use crate::ipld::IpldError;
 use crate::{Cid, ItemError, LinksError};
 use bytes::Bytes;
 use thiserror::Error;
@@ -122,6 +123,23 @@ pub enum ReadError {
         #[source]
         cause: Box<LinksError>,
     },
+    /// A block is not the value that its codec says.
+    #[error("value in block {cid} cannot be read")]
+    Value {
+        /// The block.
+        cid: Cid,
+        /// What is wrong with it.
+        #[source]
+        cause: Box<IpldError>,
+    },
+    /// A path ends within a block, at something that is no block of its own.
+    #[error("path ends within block {cid}: read that block as a value")]
+    Within {
+        /// The block.
+        cid: Cid,
+        /// The way within it.
+        path: Box<Vec<Bytes>>,
+    },
     /// A file was asked for.
     #[error("{0} is not a file: list it as a folder")]
     NotAFile(Cid),
@@ -152,6 +170,10 @@ pub enum ReadError {
 impl ReadError {
     fn item(cid: &Cid, cause: ItemError) -> Self {
         Self::Item { cid: *cid, cause: Box::new(cause) }
+    }
+
+    fn value(cid: &Cid, cause: IpldError) -> Self {
+        Self::Value { cid: *cid, cause: Box::new(cause) }
     }
 }
 

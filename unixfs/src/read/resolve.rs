@@ -1,7 +1,8 @@
-//! A path through folders: which block it ends at.
+//! A path through folders, and through the values of DAG-CBOR and DAG-JSON: which block it ends at.
 
 use super::{ReadError, Reader, Step};
 use crate::hamt::{NameHash, levels};
+use crate::ipld::{self, Ipld};
 use crate::{Cid, Item, Link, Shard, inline_block};
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -15,7 +16,9 @@ pub struct Resolved {
     pub tsize: Option<u64>,
 }
 
-/// Follows a path through folders, flat or split. Symbolic links are not followed, `.` and `..` are names.
+/// Follows a path through folders, flat or split, and through values. Symbolic links are not followed, `.` and `..` are
+/// names. A path that ends within a block, at a value that is no link, is [`ReadError::Within`]: [`Self::rest`] is then the
+/// way within the block that [`Self::roots`] ends with.
 #[derive(Debug, Clone)]
 pub struct Resolver {
     at: Resolved,
@@ -59,6 +62,26 @@ impl Resolver {
         self.rest.pop_front();
     }
 
+    /// Goes as far through a value as the path leads: to a link, or nowhere, or to something within.
+    fn look_in_value(&mut self, cid: &Cid, bytes: &Bytes) -> Result<(), ReadError> {
+        let root = ipld::read(cid.codec(), bytes).map_err(|cause| ReadError::value(cid, cause))?;
+        let mut at = &root;
+        for used in 0..=self.rest.len() {
+            if let Ipld::Link(next) = at {
+                // Each segment has a root, be it one within the same block.
+                self.roots.extend(std::iter::repeat_n(*cid, used.saturating_sub(1)));
+                self.roots.extend((used > 0).then_some(*next));
+                self.rest.drain(..used);
+                (self.at, self.level) = (Resolved { cid: *next, tsize: None }, 0);
+                return Ok(());
+            }
+            let Some(name) = self.rest.get(used) else { break };
+            at = ipld::member(at, name).ok_or_else(|| self.not_found(name))?;
+        }
+        self.roots.extend(std::iter::repeat_n(*cid, self.rest.len()));
+        Err(ReadError::Within { cid: *cid, path: Box::new(self.rest.iter().cloned().collect()) })
+    }
+
     fn not_found(&self, name: &Bytes) -> ReadError {
         ReadError::NotFound { folder: self.at.cid, name: Box::new(name.clone()) }
     }
@@ -96,6 +119,9 @@ impl Reader for Resolver {
 
     fn supply(&mut self, cid: &Cid, bytes: Bytes) -> Result<(), ReadError> {
         let Some(name) = self.rest.front().filter(|_| *cid == self.at.cid).cloned() else { return Ok(()) };
+        if ipld::is_value(cid.codec()) {
+            return self.look_in_value(cid, &bytes);
+        }
         match Item::read(cid, &bytes).map_err(|cause| ReadError::item(cid, cause))? {
             Item::Folder(entries) if self.level == 0 => {
                 let entry = entries.iter().find(|entry| entry.name == name).ok_or_else(|| self.not_found(&name))?;
