@@ -7,6 +7,7 @@ use std::{net::SocketAddr, num::NonZero, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    ipfs_api::ApiAddress,
     outside::{Network, PublicAddress},
     peers::{DhtScope, PeerAddress, Provide},
 };
@@ -81,6 +82,7 @@ impl Rookery {
         self.check_memory()?;
         self.check_directories()?;
         self.ingest_server.check_listens()?;
+        self.check_daemon()?;
         for (section, key, found, least, most, expected) in self.ranges() {
             if !(least..=most).contains(&found) {
                 return Err(ConfigError::Value { section, key, found: found.to_string(), expected });
@@ -112,6 +114,29 @@ impl Rookery {
                 expected: "at most memory_hard_mib",
             }),
             _ => Ok(()),
+        }
+    }
+
+    /// Where the daemon is, what Kubo can do, and how many copies there shall be.
+    fn check_daemon(&self) -> Result<(), ConfigError> {
+        let wrong = |section, key, found: String, expected| Err(ConfigError::Value { section, key, found, expected });
+        let Ipfs { daemon, remote, replication_min: min, replication_max: max, .. } = &self.ipfs;
+        if *daemon == IpfsDaemon::Remote && remote.is_none() {
+            let expected = "the address of its RPC, such as \"http://192.0.2.7:5001\", since daemon = \"remote\"";
+            return wrong("ipfs", "remote", "unset".to_owned(), expected);
+        }
+        if let (IpfsDaemon::Kubo, DhtScope::Private(prefix)) = (daemon, &self.ipfs_node.dht) {
+            let expected = "\"lan\", \"public\" or \"off\": Kubo knows no DHT of a private prefix";
+            return wrong("ipfs-node", "dht", format!("\"{prefix}\""), expected);
+        }
+        let is_count = |count: i32| count == -1 || count >= 1;
+        let fits = *max == -1 || (*min != -1 && min <= max);
+        match (is_count(*min) && fits, is_count(*max)) {
+            (true, true) => Ok(()),
+            (_, false) => wrong("ipfs", "replication_max", max.to_string(), "at least 1, or -1 for all peers"),
+            (false, true) => {
+                wrong("ipfs", "replication_min", min.to_string(), "1 to replication_max, or -1 in both for all peers")
+            }
         }
     }
 
@@ -336,6 +361,10 @@ section! {
 pub enum IpfsDaemon {
     /// `ipfs-node`, ours.
     Embedded,
+    /// Kubo on this machine, in our care.
+    Kubo,
+    /// Whatever speaks Kubo's RPC at `remote`, in somebody else's care.
+    Remote,
 }
 
 section! {
@@ -343,6 +372,22 @@ section! {
     Ipfs {
         /// Which program is the IPFS daemon.
         daemon: IpfsDaemon = IpfsDaemon::Embedded,
+        /// Kubo's program, for `kubo`; also for the command line, where a daemon's API cannot be reached.
+        program: PathBuf = PathBuf::from("ipfs"),
+        /// Where the RPC of a `remote` daemon is.
+        remote: Option<ApiAddress> = None,
+        /// A file with what its RPC asks for: `bearer:TOKEN` or `basic:USER:PASSWORD`.
+        remote_secret_file: Option<PathBuf> = None,
+        /// The repository of a daemon on this machine, for its command line when its API cannot be reached.
+        remote_repo: Option<PathBuf> = None,
+        /// Where the API of an IPFS Cluster is that keeps copies.
+        cluster: Option<ApiAddress> = None,
+        /// A file with what the Cluster's API asks for, as above.
+        cluster_secret_file: Option<PathBuf> = None,
+        /// So many peers of the Cluster must keep what was published, or the operator is told; -1 for all.
+        replication_min: i32 = -1,
+        /// So many peers of the Cluster shall keep it; -1 for all.
+        replication_max: i32 = -1,
         /// Above this much anonymous memory it is drained and recycled. Default: an eighth of the machine's.
         memory_soft_mib: Option<u64> = None,
         /// Above this much it is killed. Default: a quarter of the machine's.
@@ -480,80 +525,4 @@ impl IngestServer {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_empty_file_is_a_valid_system() {
-        assert_eq!(Rookery::parse(""), Ok(Rookery::default()));
-    }
-
-    #[test]
-    fn the_documented_default_is_the_default() {
-        assert_eq!(Rookery::parse(DEFAULT_TOML).map_err(|e| e.to_string()), Ok(Rookery::default()));
-    }
-
-    #[test]
-    fn the_documented_default_names_every_key() {
-        let all = toml::Table::try_from(Rookery::default()).unwrap();
-        let optional = ["data_dir", "runtime_dir", "memory_soft_mib", "memory_hard_mib", "cluster_listen"];
-        let keys = all.values().flat_map(|section| section.as_table().unwrap().keys());
-        for key in keys.map(String::as_str).chain(optional) {
-            let named = DEFAULT_TOML.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{key} =")));
-            assert!(named, "{key} is not explained");
-        }
-    }
-
-    #[test]
-    fn an_empty_directory_is_refused() {
-        for key in ["data_dir", "runtime_dir"] {
-            let error = Rookery::parse(&format!("[common]\n{key} = \"\"\n")).unwrap_err().to_string();
-            assert!(error.contains(key) && error.contains("leave the key out"), "{error}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_key_is_an_error_with_its_line_and_the_allowed_keys() {
-        let error = Rookery::parse("[get-worker]\ninstances = 3\ninstnces = 4\n").unwrap_err().to_string();
-        assert!(error.contains("line 3"), "{error}");
-        assert!(error.contains("instnces") && error.contains("`instances`"), "{error}");
-    }
-
-    #[test]
-    fn an_unknown_section_is_an_error() {
-        let error = Rookery::parse("[get_worker]\n").unwrap_err().to_string();
-        assert!(error.contains("get_worker") && error.contains("get-worker"), "{error}");
-    }
-
-    #[test]
-    fn a_number_that_would_make_the_tree_useless_is_an_error() {
-        let error = Rookery::parse("[supervisor]\nheartbeat_wait_ms = 0\n").unwrap_err().to_string();
-        assert!(error.starts_with("[supervisor] heartbeat_wait_ms = 0: expected at least 500"), "{error}");
-    }
-
-    #[test]
-    fn an_address_that_is_none_is_told_what_one_looks_like() {
-        let error = Rookery::parse("[http-front]\nlisten = \"x\"\n").unwrap_err().to_string();
-        assert!(error.contains("line 2") && error.contains("127.0.0.1:8780"), "{error}");
-    }
-
-    #[test]
-    fn files_are_taken_from_strangers_only_if_the_configuration_says_so() {
-        for key in ["upload_listen", "download_listen", "cluster_listen"] {
-            let section = format!("[ingest-server]\n{key} = \"0.0.0.0:7147\"\n");
-            let error = Rookery::parse(&section).unwrap_err().to_string();
-            assert!(
-                error.contains(key) && error.contains("0.0.0.0:7147") && error.contains("public = true"),
-                "{error}"
-            );
-            assert!(Rookery::parse(&format!("{section}public = true\n")).is_ok());
-        }
-        assert!(Rookery::parse("[ingest-server]\nupload_listen = \"[::1]:1\"\n").is_ok());
-    }
-
-    #[test]
-    fn limits_that_contradict_each_other_are_an_error() {
-        let error = Rookery::parse("[ipfs]\nmemory_soft_mib = 2\nmemory_hard_mib = 1\n").unwrap_err();
-        assert_eq!(error.to_string(), "[ipfs] memory_soft_mib = 2: expected at most memory_hard_mib");
-    }
-}
+mod tests;

@@ -12,6 +12,7 @@
 //! * [`tap`]: what `supervisor tap` reads from a box.
 //! * [`config`]: `rookery.toml`, every section of it.
 //! * [`outside`]: reverse proxies and public addresses, as the configuration has them.
+//! * [`ipfs_api`]: where a daemon's or a Cluster's HTTP API is, as the configuration has it.
 //! * [`peers`]: addresses of IPFS peers and the networks they meet in, as the configuration has them.
 
 pub mod blocks;
@@ -21,6 +22,7 @@ pub mod folders;
 pub mod hints;
 pub mod ids;
 pub mod interface;
+pub mod ipfs_api;
 pub mod outside;
 pub mod peers;
 pub mod posts;

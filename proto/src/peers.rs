@@ -13,8 +13,10 @@ pub struct PeerAddress(String);
 
 /// Text that is no address of a peer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no address of a peer: {why}; expected one such as \"/ip4/192.0.2.7/tcp/4001\" or \
-         \"/dns4/peer.example.org/udp/4001/quic-v1/p2p/12D3KooW…\"")]
+#[error(
+    "`{text}` is no address of a peer: {why}; expected one such as \"/ip4/192.0.2.7/tcp/4001\" or \
+         \"/dns4/peer.example.org/udp/4001/quic-v1/p2p/12D3KooW…\""
+)]
 pub struct NoPeerAddress {
     text: String,
     why: String,
@@ -145,7 +147,9 @@ pub enum DhtScope {
 
 /// Text that names no DHT.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` names no DHT; expected \"lan\", \"public\", \"off\", or the prefix of a private one such as \"/my-network\"")]
+#[error(
+    "`{0}` names no DHT; expected \"lan\", \"public\", \"off\", or the prefix of a private one such as \"/my-network\""
+)]
 pub struct NoDht(String);
 
 /// A prefix of a private network is no longer than this.

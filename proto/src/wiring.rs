@@ -160,6 +160,8 @@ wiring! {
         ingest_server: config::IngestServer, answers [], asks [Blocks], tells [], hears [];
     IpfsNode = "ipfs-node", "The embedded IPFS daemon: blocks, pins and Kubo's RPC.",
         ipfs_node: config::IpfsNode, answers [], asks [], tells [], hears [];
+    KuboKeeper = "kubo-keeper", "Runs Kubo in the place of the embedded IPFS daemon, and watches it.",
+        ipfs: config::Ipfs, answers [], asks [], tells [], hears [];
     Operator = "supervisor", "The process manager and its command line.",
         supervisor: config::Supervisor, answers [], asks [Threads, Posts, Blocks], tells [], hears [];
 }
