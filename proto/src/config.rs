@@ -446,6 +446,11 @@ section! {
         gateways: Vec<String> = Vec::new(),
         /// Whether the gateway gets from peers what is not here.
         gateway_fetch: bool = true,
+        /// Whether the gateway gives files and pages, not only blocks; where it is served on loopback alone by default.
+        gateway_paths: Option<bool> = None,
+        /// Names of the gateway below which each root has a name of its own, `<cid>.ipfs.<name>`, so that pages are kept
+        /// apart.
+        gateway_subdomains: Vec<String> = vec!["localhost".to_owned()],
     }
 }
 
