@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub const BEAT_FD_VARIABLE: &str = "ROOKERY_BEAT_FD";
 /// Names the inherited listeners, in a child's environment: `http=5,rpc=6`.
 pub const LISTEN_VARIABLE: &str = "ROOKERY_LISTEN";
+/// Says in a child's environment above how many bytes of anonymous memory it is recycled, if there is such a limit.
+pub const MEMORY_VARIABLE: &str = "ROOKERY_MEMORY_BYTES";
 /// The socket for the operator's commands, in the runtime directory.
 pub const COMMAND_SOCKET: &str = "supervisor.sock";
 /// The socket that tells the status to whoever connects, in the runtime directory.

@@ -15,15 +15,40 @@ pub struct Usage {
     pub rss_anon_bytes: u64,
 }
 
-/// What process `pid` has in memory; nothing when it is gone.
+/// What process `pid` has in memory, with all that it started; nothing when it is gone.
 pub fn of(pid: u32) -> Option<Usage> {
+    let mut all = of_one(pid)?;
+    let mut open = children(pid);
+    for _ in 0..MOST_DESCENDANTS {
+        let Some(child) = open.pop() else { break };
+        let Some(usage) = of_one(child) else { continue };
+        all.rss_bytes += usage.rss_bytes;
+        all.rss_anon_bytes += usage.rss_anon_bytes;
+        open.extend(children(child));
+    }
+    Some(all)
+}
+
+/// A box has one child if any. Whoever has more than this is known by its own memory.
+const MOST_DESCENDANTS: usize = 64;
+
+fn of_one(pid: u32) -> Option<Usage> {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     Some(parse(&text))
 }
 
+/// What a process has started. A child belongs to the thread that forked it.
+fn children(pid: u32) -> Vec<u32> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    lists
+        .flat_map(|list| list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
+        .collect()
+}
+
 /// What this process has in memory.
 pub fn ours() -> Usage {
-    of(std::process::id()).unwrap_or_default()
+    of_one(std::process::id()).unwrap_or_default()
 }
 
 fn parse(status: &str) -> Usage {
@@ -50,6 +75,11 @@ impl Limits {
         let hard_bytes = config.memory_hard_mib.map_or(machine_bytes / 4, |mib| mib.saturating_mul(MIB));
         let soft_bytes = config.memory_soft_mib.map_or(machine_bytes / 8, |mib| mib.saturating_mul(MIB));
         Self { soft_bytes: soft_bytes.min(hard_bytes), hard_bytes }
+    }
+
+    /// Above this it is recycled.
+    pub fn soft_bytes(&self) -> u64 {
+        self.soft_bytes
     }
 
     /// What should be done about a daemon that has this much.
@@ -105,6 +135,16 @@ mod tests {
     #[test]
     fn this_process_has_some_memory() {
         assert!(ours().rss_bytes > ours().rss_anon_bytes && ours().rss_anon_bytes > 0);
+    }
+
+    #[test]
+    fn what_a_process_started_counts_as_its_own() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let (alone, all) = (of_one(std::process::id()).unwrap(), of(std::process::id()).unwrap());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(all.rss_bytes > alone.rss_bytes, "{all:?} {alone:?}");
+        assert_eq!(of(child.id()), None);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use proto::supervision::{BEAT_FD_VARIABLE, LISTEN_VARIABLE};
+use proto::supervision::{BEAT_FD_VARIABLE, LISTEN_VARIABLE, MEMORY_VARIABLE};
 use rustix::{
     io::{FdFlags, fcntl_setfd},
     net::{AddressFamily, SocketFlags, SocketType, socketpair},
@@ -35,8 +35,16 @@ use crate::{
 };
 
 /// Variables by which a service manager speaks to the supervisor alone.
-const NOT_INHERITED: [&str; 7] =
-    ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", LISTEN_VARIABLE];
+const NOT_INHERITED: [&str; 8] = [
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+    "LISTEN_PID",
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+    LISTEN_VARIABLE,
+    MEMORY_VARIABLE,
+];
 
 /// When the machine runs out of memory, who goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +66,8 @@ pub struct Spec<'a> {
     pub listeners: Vec<(&'static str, BorrowedFd<'a>)>,
     /// Its rank when memory runs out.
     pub sacrifice: Sacrifice,
+    /// Above so many bytes of anonymous memory it is recycled, if it is sampled at all.
+    pub memory_bytes: Option<u64>,
 }
 
 /// A process that was started, with the ends of what it talks into.
@@ -94,6 +104,9 @@ pub fn spawn(spec: &Spec<'_>) -> io::Result<Spawned> {
         command.env_remove(name);
     }
     command.env(BEAT_FD_VARIABLE, beat_end.as_raw_fd().to_string());
+    if let Some(bytes) = spec.memory_bytes {
+        command.env(MEMORY_VARIABLE, bytes.to_string());
+    }
     if !spec.listeners.is_empty() {
         command.env(LISTEN_VARIABLE, listen_variable(&spec.listeners));
     }

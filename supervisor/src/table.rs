@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use proto::{
     config::{IpfsDaemon, Rookery},
-    wiring::{BoxKind, GetWorker, HttpFront, IngestServer, IpfsNode, IpfsShim, PostWorker, SyncAgent},
+    wiring::{BoxKind, GetWorker, HttpFront, IngestServer, IpfsNode, IpfsShim, KuboKeeper, PostWorker, SyncAgent},
 };
 
 use crate::machine::{Rules, Store};
@@ -64,7 +64,10 @@ impl Row {
 pub fn rows(all: &Rookery) -> Vec<Row> {
     let mut rows = Vec::new();
     match all.ipfs.daemon {
-        IpfsDaemon::Embedded => rows.push(embedded_ipfs(all)),
+        IpfsDaemon::Embedded => rows.push(ipfs_daemon::<IpfsNode>(all)),
+        IpfsDaemon::Kubo => rows.push(ipfs_daemon::<KuboKeeper>(all)),
+        // In somebody else's care.
+        IpfsDaemon::Remote => {}
     }
     rows.push(Row::of::<PostWorker>().reading_the_store());
     rows.push(Row { instances: all.get_worker.instances.get(), ..Row::of::<GetWorker>().reading_the_store() });
@@ -79,8 +82,8 @@ pub fn rows(all: &Rookery) -> Vec<Row> {
     rows
 }
 
-fn embedded_ipfs(all: &Rookery) -> Row {
-    Row { memory: Memory::Limited, ..Row::of::<IpfsNode>() }
+fn ipfs_daemon<B: BoxKind>(all: &Rookery) -> Row {
+    Row { memory: Memory::Limited, ..Row::of::<B>() }
         .door("rpc", all.ipfs_node.rpc_listen, "[ipfs-node] rpc_listen")
         .door("gateway", all.ipfs_node.gateway_listen, "[ipfs-node] gateway_listen")
 }
@@ -142,6 +145,13 @@ mod tests {
     }
 
     #[test]
+    fn the_ipfs_daemon_is_ours_or_kubo_or_none_of_our_business() {
+        assert_eq!(names("[ipfs]\ndaemon = \"kubo\"\n")[0], "kubo-keeperx1");
+        let remote = names("[ipfs]\ndaemon = \"remote\"\nremote = \"http://192.0.2.7:5001\"\n");
+        assert_eq!(remote[0], "post-workerx1");
+    }
+
+    #[test]
     fn every_row_is_a_box_of_the_wiring_table() {
         let all = Rookery::parse("[sync-agent]\nenabled = true\n[ingest-server]\nenabled = true\n").unwrap();
         assert!(rows(&all).iter().all(|row| proto::wiring::row(row.name).is_some()));
@@ -149,7 +159,11 @@ mod tests {
 
     #[test]
     fn only_the_ipfs_daemon_has_memory_limits() {
-        let limited = rows(&Rookery::default()).into_iter().filter(|row| row.memory == Memory::Limited);
-        assert_eq!(limited.map(|row| row.name).collect::<Vec<_>>(), ["ipfs-node"]);
+        let limited = |toml: &str| {
+            let rows = rows(&Rookery::parse(toml).unwrap()).into_iter().filter(|row| row.memory == Memory::Limited);
+            rows.map(|row| row.name).collect::<Vec<_>>()
+        };
+        assert_eq!(limited(""), ["ipfs-node"]);
+        assert_eq!(limited("[ipfs]\ndaemon = \"kubo\"\n"), ["kubo-keeper"]);
     }
 }

@@ -140,6 +140,7 @@ impl Instance {
             args,
             listeners: plan.doors[self.row].iter().map(|door| (door.purpose, door.fd())).collect(),
             sacrifice: if self.memory == Memory::Limited { Sacrifice::First } else { Sacrifice::AsAnyOther },
+            memory_bytes: (self.memory == Memory::Limited).then(|| plan.limits.soft_bytes()),
         }
     }
 
