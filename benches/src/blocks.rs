@@ -2,10 +2,9 @@
 
 use std::{
     fs::{self, File},
-    io::{Read as _, Write as _},
-    net::TcpStream,
+    io::Write as _,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     time::Instant,
 };
 
@@ -13,8 +12,8 @@ use bytes::Bytes;
 use unixfs::{HashOnly, ImportOptions, Layout, Node, Profile, leaf_nodes};
 
 use crate::{
+    ipfsd::{Daemon, init_kubo},
     row::{Table, median},
-    tree::wait_until,
 };
 
 /// What is measured with.
@@ -108,13 +107,6 @@ fn hash_only(table: &mut Table, kubo: Option<&Path>) {
     }
 }
 
-/// A repository for Kubo.
-pub fn init_kubo(kubo: &Path, folder: &Path) -> PathBuf {
-    let repo = folder.join("kubo");
-    quiet(Command::new(kubo).env("IPFS_PATH", &repo).args(["init", "--profile=test"]));
-    repo
-}
-
 fn add(table: &mut Table, place: &str, root: &Path, kubo: Option<&Path>, aim: &str) {
     let folder = tempfile::tempdir_in(root).expect("a directory there");
     let file = random_file(folder.path());
@@ -146,32 +138,10 @@ fn add(table: &mut Table, place: &str, root: &Path, kubo: Option<&Path>, aim: &s
     }
 }
 
-/// A daemon; ended when it is dropped.
-pub struct Daemon(Child);
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Starts a node on an empty repository, adds the file with Kubo's RPC, and takes the time of the adding.
 fn add_to_node(data: &Path, file: &Path) -> f64 {
-    fs::create_dir_all(data).expect("a directory");
-    let run = tempfile::Builder::new().prefix("rb").tempdir().expect("a temporary directory");
-    let config = data.join("rookery.toml");
-    let text = format!(
-        "[common]\ndata_dir = \"{}\"\nruntime_dir = \"{}\"\nlog = \"warn\"\n[ipfs-node]\nrpc_listen = \"127.0.0.1:0\"\n\
-         gateway_listen = \"127.0.0.1:0\"\nswarm_listen = []\n",
-        data.display(),
-        run.path().join("r").display()
-    );
-    fs::write(&config, text).expect("a file");
-    let node =
-        Command::new(crate::tree::program("ipfs-node")).arg("--config").arg(&config).stdin(Stdio::null()).spawn();
-    let node = Daemon(node.expect("ipfs-node can be started"));
-    let took = node.timed_add(&data.join("ipfs/api"), file, NEWER);
+    let node = Daemon::ours(data, "");
+    let took = timed_add(&node, file, NEWER);
     // While it lives it may write into what is being removed.
     drop(node);
     fs::remove_dir_all(data.join("ipfs")).expect("the repository");
@@ -180,51 +150,18 @@ fn add_to_node(data: &Path, file: &Path) -> f64 {
 
 fn add_to_kubo(kubo: &Path, folder: &Path, file: &Path) -> f64 {
     fs::create_dir_all(folder).expect("a directory");
-    let repo = init_kubo(kubo, folder);
-    let daemon = Daemon::kubo(kubo, &repo);
-    let took = daemon.timed_add(&repo.join("api"), file, NEWER);
+    let daemon = Daemon::kubo(kubo, &init_kubo(kubo, folder));
+    let took = timed_add(&daemon, file, NEWER);
     drop(daemon);
     fs::remove_dir_all(folder).expect("the repository");
     took
 }
 
-impl Daemon {
-    /// Kubo's, without a network.
-    pub fn kubo(kubo: &Path, repo: &Path) -> Self {
-        let daemon = Command::new(kubo)
-            .env("IPFS_PATH", repo)
-            .args(["daemon", "--offline"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        Self(daemon.expect("Kubo can be started"))
-    }
-
-    /// The same client for both: one POST with the file as multipart, the answer read to its end.
-    pub fn timed_add(&self, api: &Path, file: &Path, options: &str) -> f64 {
-        wait_until(|| fs::read_to_string(api).is_ok_and(|text| !text.trim().is_empty()));
-        let address = fs::read_to_string(api).expect("the api file");
-        let parts: Vec<_> = address.trim().split('/').collect();
-        let (host, port) = (parts[2], parts[4]);
-        let began = Instant::now();
-        let mut stream = TcpStream::connect(format!("{host}:{port}")).expect("the daemon listens");
-        let head = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\nContent-Type: application/octet-stream\r\n\r\n";
-        let tail = "\r\n--b--\r\n";
-        let length = head.len() + BYTES + tail.len();
-        write!(
-            stream,
-            "POST /api/v0/add?{options} HTTP/1.1\r\nHost: {host}:{port}\r\n\
-             Connection: close\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: {length}\r\n\r\n{head}"
-        )
-        .expect("the daemon reads");
-        std::io::copy(&mut File::open(file).expect("our file"), &mut stream).expect("the daemon reads it all");
-        stream.write_all(tail.as_bytes()).expect("the daemon reads");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        assert!(answer.contains("\"Hash\""), "{answer}");
-        began.elapsed().as_secs_f64()
-    }
+/// The same client for both; the time until the answer was read to its end.
+pub fn timed_add(daemon: &Daemon, file: &Path, options: &str) -> f64 {
+    let began = Instant::now();
+    daemon.add(file, options);
+    began.elapsed().as_secs_f64()
 }
 
 /// The root of a file in memory, its leaves hashed on both cores.

@@ -12,7 +12,8 @@ use std::{
 };
 
 use crate::{
-    blocks::{BYTES, Daemon, init_kubo, kubo, mib_per_s, quiet, random_file},
+    blocks::{BYTES, kubo, mib_per_s, quiet, random_file, timed_add},
+    ipfsd::{Daemon, init_kubo},
     row::{Table, round},
     tree::Tree,
 };
@@ -50,7 +51,7 @@ fn beside(table: &mut Table, place: &str, root: &Path, kubo: Option<&Path>) {
     if let Some(kubo) = kubo {
         let repo = init_kubo(kubo, folder.path());
         let daemon = Daemon::kubo(kubo, &repo);
-        let theirs = mib_per_s(daemon.timed_add(&repo.join("api"), &file, "progress=false"));
+        let theirs = mib_per_s(timed_add(&daemon, &file, "progress=false"));
         table.rate(&what, one, "MiB/s", ("Kubo add, daemon, not synced", theirs), if on_disk { "" } else { "≥ 2" });
     }
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::{
-    abuse, blocks, bus, folder, front, ingest, life, live,
+    abuse, blocks, bus, folder, front, ingest, life, live, peers,
     row::{self, Table},
     store, web,
 };
@@ -22,6 +22,8 @@ const SCENARIOS: &[Scenario] = &[
     ("blocks", blocks::measure),
     ("folder", folder::measure),
     ("ingest", ingest::measure),
+    ("peers", peers::fetches),
+    ("daemon", peers::alone),
 ];
 
 /// Measures what is asked for by name, or `all`, and prints a table for each.
