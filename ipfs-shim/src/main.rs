@@ -9,6 +9,7 @@ use comment_store::Options;
 use daemon::{Boot, Failure};
 use ipfs_shim::{
     blocks::{Desk, Published, batching, hurrying},
+    daemon_of,
     kubo::{Kubo, Waits},
     metrics::Metrics,
     publish::{PublishError, Publisher, Settings, wait_for_store},
@@ -24,12 +25,14 @@ fn main() -> ExitCode {
         let _readers = boot.writes(data.join("comments").join("lock.mdb"));
         let comments = boot.reads(data.join("comments"));
         let folder = boot.writes(data.join("ipfs-shim"));
-        let daemon_folder = boot.reads(data.join("ipfs"));
+        let repository = boot.reads(data.join(daemon_of::repository(boot.all().ipfs.daemon)));
         boot.confine(|running, config| async move {
             let metrics = Metrics::default();
             running.register(|registry| metrics.register(registry));
             let waits = Waits::of(Duration::from_millis(config.answer_wait_ms));
-            let kubo = Kubo::new(running.path(&daemon_folder).join("api"), waits, metrics.clone());
+            let place = daemon_of::place(&running.all().ipfs, &running.path(&repository));
+            let place = place.map_err(|error| Failure::config("[ipfs] remote_secret_file").because(error))?;
+            let kubo = Kubo::new(place, waits, metrics.clone());
             let (puts, batcher) = batching(kubo.clone());
             let (tell, published) = watch::channel(Published::default());
             let (hurry, hurried) = hurrying();

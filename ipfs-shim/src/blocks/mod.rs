@@ -5,6 +5,7 @@
 mod batch;
 mod check;
 mod hurry;
+mod name;
 
 use std::{error::Error, future::Future, time::Duration};
 
@@ -13,13 +14,13 @@ use futures_util::{StreamExt as _, stream};
 use proto::{
     Answer, Asked, Cid, Seq,
     blocks::{
-        BATCH_BYTES, BLOCKS_LIMIT, BlockBytes, BlockError, DaemonState, FindDaemon, GetBlock, GetBlocks, PinRoot,
-        PutBlocks, SomeBlocks, UnpinRoot,
+        BATCH_BYTES, BLOCKS_LIMIT, BlockBytes, BlockError, BlockNames, DaemonState, FindDaemon, GetBlock, GetBlocks,
+        NameBlocks, PinRoot, PutBlocks, SomeBlocks, UnpinRoot,
     },
 };
 use tokio::{sync::watch, time::timeout};
 
-use self::batch::Puts;
+use self::{batch::Puts, name::Naming};
 pub use self::{
     batch::{Batcher, batching},
     hurry::{Hurry, hurrying},
@@ -57,13 +58,14 @@ pub struct Desk {
     puts: Puts,
     published: watch::Receiver<Published>,
     hurry: Option<Hurry>,
+    naming: Naming,
 }
 
 impl Desk {
     /// A desk that puts blocks through `puts` and knows from `published` how far publishing is.
     #[must_use]
     pub fn new(kubo: Kubo, puts: Puts, published: watch::Receiver<Published>) -> Self {
-        Self { kubo, puts, published, hurry: None }
+        Self { kubo, puts, published, hurry: None, naming: Naming::default() }
     }
 
     /// A desk that can ask the publisher to hurry: a block that was stored a moment ago is then found.
@@ -129,6 +131,12 @@ impl Answer<PutBlocks> for Desk {
     }
 }
 
+impl Answer<NameBlocks> for Desk {
+    async fn answer(&self, question: NameBlocks, asked: Asked) -> Result<BlockNames, BlockError> {
+        within(asked, self.naming.name(&self.kubo, question)).await
+    }
+}
+
 impl Answer<GetBlock> for Desk {
     async fn answer(&self, GetBlock { cid }: GetBlock, asked: Asked) -> Result<BlockBytes, BlockError> {
         let read = within(asked, self.block(&cid)).await?;
@@ -163,7 +171,7 @@ impl Answer<FindDaemon> for Desk {
         let published = self.published.borrow().clone();
         Ok(DaemonState {
             reachable: self.kubo.is_reachable(),
-            rpc: self.kubo.rpc().map(|rpc| rpc.to_string()).unwrap_or_default(),
+            rpc: self.kubo.rpc().unwrap_or_default(),
             version: published.agent,
             published_root: published.root,
             published_seq: published.seq,

@@ -1,4 +1,5 @@
-//! Where the IPFS daemon's RPC is: the daemon writes a multiaddr into a file when it is up.
+//! Where the IPFS daemon's RPC is: a daemon of this tree writes a multiaddr into a file when it is up, a remote one is where
+//! the configuration says.
 //!
 //! The file stays after a kill, so it says where to look, never that somebody is there.
 
@@ -8,17 +9,61 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use hyper::header::HeaderValue;
+use proto::ipfs_api::ApiAddress;
+
 use super::error::RpcError;
 
 /// A multiaddr has at most some hundred bytes; whatever is longer is another file.
 const ADDRESS_BYTES: usize = 1_024;
+
+/// Where a daemon is looked for.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// Where it says in this file that it is.
+    File(PathBuf),
+    /// Where the configuration says, with what it asks for of those who call.
+    At {
+        /// Its address.
+        address: ApiAddress,
+        /// The header `Authorization`, if there is one.
+        secret: Option<HeaderValue>,
+    },
+}
+
+impl From<PathBuf> for Place {
+    fn from(api_file: PathBuf) -> Self {
+        Self::File(api_file)
+    }
+}
+
+impl Place {
+    /// Host and port, looked up anew each time.
+    ///
+    /// # Errors
+    ///
+    /// When the daemon never said where it is.
+    pub(super) fn authority(&self) -> Result<String, RpcError> {
+        match self {
+            Self::File(path) => read(path).map(|address| address.to_string()),
+            Self::At { address, .. } => Ok(address.authority()),
+        }
+    }
+
+    pub(super) fn secret(&self) -> Option<&HeaderValue> {
+        match self {
+            Self::File(_) => None,
+            Self::At { secret, .. } => secret.as_ref(),
+        }
+    }
+}
 
 /// Reads the address anew.
 ///
 /// # Errors
 ///
 /// `NoAddress` when the daemon has not been up yet, `BadAddress` when something else stands in the file.
-pub(super) fn read(path: &Path) -> Result<SocketAddr, RpcError> {
+fn read(path: &Path) -> Result<SocketAddr, RpcError> {
     let text = fs::read(path).map_err(|cause| RpcError::NoAddress { path: PathBuf::from(path), cause })?;
     let text = String::from_utf8_lossy(&text[..text.len().min(ADDRESS_BYTES)]).trim().to_owned();
     parse(&text)

@@ -58,8 +58,20 @@ impl Kubo {
         for block in blocks {
             files.push([block.bytes.clone()]);
         }
-        let call = Call::new("block/put", Work::Import).option("cid-codec", codec.name()).files(files);
-        self.measured(call, |answer| check_names(answer, blocks)).await
+        self.measured(put(codec, files), |answer| check_names(answer, blocks)).await
+    }
+
+    /// Puts blocks of one codec, in one call, and gives the names that the daemon gave them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Kubo::put_blocks`].
+    pub async fn name_blocks(&self, codec: BlockCodec, blocks: Vec<Bytes>) -> Result<Vec<Cid>, RpcError> {
+        let (mut files, count) = (Files::new(), blocks.len());
+        for block in blocks {
+            files.push([block]);
+        }
+        self.measured(put(codec, files), |answer| read_names(answer, count)).await
     }
 
     /// Reads a block that the daemon has, and checks it. `None` when the daemon lacks it.
@@ -87,6 +99,14 @@ impl Kubo {
     }
 }
 
+/// Nothing is acknowledged to anybody before a root above the blocks is pinned, which is durable with all below it. So our
+/// own node may keep them where the death of a process does no harm and need not wait for the disk; Kubo, which does not
+/// know the option, ignores it.
+fn put(codec: BlockCodec, files: Files) -> Call {
+    let call = Call::new("block/put", Work::Import).option("cid-codec", codec.name());
+    call.option("sync", "false").files(files)
+}
+
 /// That a block is not there is an answer, not a failure.
 fn present<T>(asked: Result<T, RpcError>) -> Result<Option<T>, RpcError> {
     match asked {
@@ -107,6 +127,19 @@ async fn check_names(mut answer: Answer, blocks: &[Block]) -> Result<(), RpcErro
         }
     }
     answer.end().await
+}
+
+async fn read_names(mut answer: Answer, count: usize) -> Result<Vec<Cid>, RpcError> {
+    let mut names = Vec::with_capacity(count);
+    while names.len() < count {
+        let key = answer.line::<Stored>().await?.map(|stored| stored.key).unwrap_or_default();
+        match Cid::try_from(key.as_str()) {
+            Ok(name) => names.push(name),
+            Err(_) => return Err(answer.nonsense(format!("`{key}` as the name of a block"))),
+        }
+    }
+    answer.end().await?;
+    Ok(names)
 }
 
 #[cfg(test)]

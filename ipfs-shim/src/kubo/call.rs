@@ -1,11 +1,11 @@
 //! One question to the daemon, before it is sent.
 
-use std::{fmt::Write as _, net::SocketAddr};
+use std::fmt::Write as _;
 
 use cid::Cid;
 use hyper::{
     Request,
-    header::{CONTENT_TYPE, HOST, HeaderValue, TE, USER_AGENT},
+    header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, TE, USER_AGENT},
 };
 
 use super::{
@@ -54,13 +54,16 @@ impl Call {
         self
     }
 
-    pub(super) fn request(&self, rpc: SocketAddr, sent: Progress) -> Request<Upload> {
+    pub(super) fn request(&self, rpc: &str, secret: Option<&HeaderValue>, sent: Progress) -> Request<Upload> {
         let upload = self.files.body(sent);
         let mut request = Request::post(format!("/api/v0/{}{}", self.endpoint, self.query))
-            .header(HOST, rpc.to_string())
+            .header(HOST, rpc)
             .header(USER_AGENT, AGENT)
             // Only who asks for trailers is told of a failure in the middle of an answer.
             .header(TE, HeaderValue::from_static("trailers"));
+        if let Some(secret) = secret {
+            request = request.header(AUTHORIZATION, secret);
+        }
         if upload.left_bytes() > 0 {
             request = request.header(CONTENT_TYPE, self.files.content_type());
         }
@@ -76,12 +79,16 @@ mod tests {
     fn a_question_is_a_post_with_its_arguments_in_order() {
         let (old, new) = (unixfs::cid_raw(b"old"), unixfs::cid_raw(b"new"));
         let call = Call::new("pin/update", Work::Walk).cid(&old).cid(&new).option("unpin", "false").offline();
-        let request = call.request("127.0.0.1:5001".parse().unwrap(), Progress::default());
+        let request = call.request("127.0.0.1:5001", None, Progress::default());
         assert_eq!(request.method(), "POST");
         let expected = format!("/api/v0/pin/update?arg={old}&arg={new}&unpin=false&offline=true");
         assert_eq!(request.uri().to_string(), expected);
         assert_eq!(request.headers()[TE], "trailers");
         assert_eq!(request.headers()[HOST], "127.0.0.1:5001");
         assert!(!request.headers().contains_key(CONTENT_TYPE));
+        assert!(!request.headers().contains_key(AUTHORIZATION));
+        let secret = HeaderValue::from_static("Bearer token");
+        let request = call.request("ipfs.example.org:5001", Some(&secret), Progress::default());
+        assert_eq!(request.headers()[AUTHORIZATION], "Bearer token");
     }
 }

@@ -1,15 +1,12 @@
 //! Connections to the daemon: a few are kept open between calls, each drives one call at a time.
 
-use std::{
-    net::SocketAddr,
-    path::PathBuf,
-    sync::{Mutex, PoisonError},
-};
+use std::sync::{Mutex, PoisonError};
 
 use hyper::{
     Response,
     body::Incoming,
     client::conn::http1::{self, SendRequest},
+    header::HeaderValue,
 };
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -19,7 +16,7 @@ use tokio::{
 };
 
 use super::{
-    address,
+    address::Place,
     call::Call,
     error::{Awaited, RpcError},
     upload::Upload,
@@ -33,7 +30,8 @@ const IDLE_CONNECTIONS: usize = 4;
 #[derive(Debug)]
 pub(super) struct Connection {
     send: SendRequest<Upload>,
-    rpc: SocketAddr,
+    rpc: String,
+    secret: Option<HeaderValue>,
     _driver: Driver,
 }
 
@@ -55,7 +53,7 @@ impl Connection {
         deadline: &Deadline,
         sent: Progress,
     ) -> Result<Response<Incoming>, RpcError> {
-        let request = call.request(self.rpc, sent);
+        let request = call.request(&self.rpc, self.secret.as_ref(), sent);
         let answer = async {
             self.send.ready().await?;
             self.send.send_request(request).await
@@ -68,19 +66,19 @@ impl Connection {
 /// Makes connections and keeps the idle ones.
 #[derive(Debug)]
 pub(super) struct Pool {
-    api_file: PathBuf,
+    place: Place,
     waits: Waits,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Pool {
-    pub(super) fn new(api_file: PathBuf, waits: Waits) -> Self {
-        Self { api_file, waits, idle: Mutex::new(Vec::new()) }
+    pub(super) fn new(place: Place, waits: Waits) -> Self {
+        Self { place, waits, idle: Mutex::new(Vec::new()) }
     }
 
-    /// Where the daemon is, as it said last.
-    pub(super) fn rpc(&self) -> Result<SocketAddr, RpcError> {
-        address::read(&self.api_file)
+    /// Host and port of the daemon, as it said last.
+    pub(super) fn rpc(&self) -> Result<String, RpcError> {
+        self.place.authority()
     }
 
     pub(super) fn waits(&self) -> &Waits {
@@ -111,9 +109,10 @@ impl Pool {
         let rpc = self.rpc()?;
         let began = Instant::now();
         let connect = async {
-            let stream = TcpStream::connect(rpc).await.map_err(|cause| RpcError::Connect { rpc, cause })?;
+            let unreachable = |cause| RpcError::Connect { rpc: rpc.clone(), cause };
+            let stream = TcpStream::connect(&rpc).await.map_err(unreachable)?;
             // Without this the tail of a question waits for the kernel's 40 ms.
-            stream.set_nodelay(true).map_err(|cause| RpcError::Connect { rpc, cause })?;
+            stream.set_nodelay(true).map_err(unreachable)?;
             let broken = |cause| RpcError::Broken { endpoint: call.endpoint, cause };
             http1::handshake::<_, Upload>(TokioIo::new(stream)).await.map_err(broken)
         };
@@ -124,6 +123,7 @@ impl Pool {
         let (send, driver) = made?;
         // What breaks the connection is seen by the call that is on it; an idle one is found closed by `take`.
         let driver = tokio::spawn(async { drop(driver.await) });
-        Ok(Connection { send, rpc, _driver: Driver(driver.abort_handle()) })
+        let secret = self.place.secret().cloned();
+        Ok(Connection { send, rpc, secret, _driver: Driver(driver.abort_handle()) })
     }
 }

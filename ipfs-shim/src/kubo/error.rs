@@ -1,6 +1,6 @@
 //! Why a call of the IPFS daemon gave no result.
 
-use std::{fmt, io, net::SocketAddr, path::PathBuf};
+use std::{fmt, io, path::PathBuf};
 
 use unixfs::VerifyError;
 
@@ -51,8 +51,8 @@ pub enum RpcError {
     /// Nobody accepts connections at the address.
     #[error("cannot connect to the IPFS daemon at {rpc}; it is being restarted, ask again in a few seconds")]
     Connect {
-        /// The address.
-        rpc: SocketAddr,
+        /// Host and port.
+        rpc: String,
         /// What the system said.
         #[source]
         cause: io::Error,
@@ -147,6 +147,12 @@ impl RpcError {
             Self::Refused { .. } | Self::Midway { .. } => "refused",
             Self::Nonsense { .. } | Self::Corrupt(_) => "nonsense",
         }
+    }
+
+    /// Whether a daemon that was ending gave the call up, so that its successor may do it.
+    pub(super) fn is_interrupted(&self) -> bool {
+        let ending = ["context canceled", "shutting down", "node is closing", "process closing", "database closed"];
+        self.is_cut() || self.said().is_some_and(|said| ending.iter().any(|words| said.contains(words)))
     }
 
     /// Whether the connection was cut, which a reused one may be without any fault of the daemon's.

@@ -17,29 +17,32 @@ mod wait;
 
 use std::{
     future::Future,
-    net::SocketAddr,
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
+pub use self::{
+    address::Place,
+    blocks::{BLOCK_BYTES, BlockCodec},
+    error::{Awaited, RpcError},
+    node::{Agent, RepoSize},
+    wait::Waits,
+};
 use self::{
     answer::Answer,
     call::Call,
     connection::Pool,
     wait::{Deadline, Progress},
 };
-pub use self::{
-    blocks::{BLOCK_BYTES, BlockCodec},
-    error::{Awaited, RpcError},
-    node::{Agent, RepoSize},
-    wait::Waits,
-};
 use crate::metrics::Metrics;
+
+/// A daemon that gave a call up takes so long at most to have a successor that listens, or never has one.
+const BETWEEN_TRIES: [Duration; 3] = [Duration::from_millis(20), Duration::from_millis(80), Duration::from_millis(320)];
 
 /// The daemon, wherever it is at the moment. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -50,10 +53,10 @@ pub struct Kubo {
 }
 
 impl Kubo {
-    /// The daemon that writes its address into `api_file`.
+    /// The daemon at a place.
     #[must_use]
-    pub fn new(api_file: PathBuf, waits: Waits, metrics: Metrics) -> Self {
-        Self { pool: Arc::new(Pool::new(api_file, waits)), reachable: Arc::default(), metrics }
+    pub fn new(place: impl Into<Place>, waits: Waits, metrics: Metrics) -> Self {
+        Self { pool: Arc::new(Pool::new(place.into(), waits)), reachable: Arc::default(), metrics }
     }
 
     /// Whether it answered when it was asked last.
@@ -62,12 +65,12 @@ impl Kubo {
         self.reachable.load(Ordering::Relaxed)
     }
 
-    /// Where it said last that it is.
+    /// Where it said last that it is: host and port.
     ///
     /// # Errors
     ///
     /// When it never said so.
-    pub fn rpc(&self) -> Result<SocketAddr, RpcError> {
+    pub fn rpc(&self) -> Result<String, RpcError> {
         self.pool.rpc()
     }
 
@@ -91,15 +94,25 @@ impl Kubo {
         Answer::begin(call.endpoint, head?, connection, self.pool.clone(), deadline, self.metrics.clone()).await
     }
 
-    /// Does a call, and notes how it went.
-    async fn measured<T, F>(&self, call: Call, read: impl FnOnce(Answer) -> F) -> Result<T, RpcError>
+    /// Does a call, and notes how it went. A daemon that is recycled gives calls up in the middle: its successor does
+    /// them, and whoever asked us notices nothing.
+    async fn measured<T, F>(&self, call: Call, read: impl Fn(Answer) -> F) -> Result<T, RpcError>
     where
         F: Future<Output = Result<T, RpcError>>,
     {
-        let began = Instant::now();
-        let result = async { read(self.ask(&call).await?).await }.await;
-        self.note(call.endpoint, began, result.as_ref().err());
-        result
+        let mut pauses = BETWEEN_TRIES.into_iter();
+        loop {
+            let began = Instant::now();
+            let result = async { read(self.ask(&call).await?).await }.await;
+            self.note(call.endpoint, began, result.as_ref().err());
+            match (result, pauses.next()) {
+                (Err(error), Some(pause)) if error.is_interrupted() => {
+                    self.pool.close_idle();
+                    sleep(pause).await;
+                }
+                (result, _) => return result,
+            }
+        }
     }
 
     fn note(&self, endpoint: &'static str, began: Instant, error: Option<&RpcError>) {
