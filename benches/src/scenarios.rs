@@ -26,12 +26,18 @@ const SCENARIOS: &[Scenario] = &[
     ("daemon", peers::alone),
 ];
 
+/// What takes an hour: not part of `all`.
+const LONG: &[Scenario] = &[("churn", peers::churn)];
+
 /// Measures what is asked for by name, or `all`, and prints a table for each.
 pub fn run(asked: &[String]) -> ExitCode {
     let all = asked.iter().any(|name| name == "all");
-    let chosen: Vec<_> = SCENARIOS.iter().filter(|(name, _)| all || asked.iter().any(|asked| asked == name)).collect();
+    let by_name = |scenarios: &'static [Scenario], all: bool| {
+        scenarios.iter().filter(move |(name, _)| all || asked.iter().any(|asked| asked == name))
+    };
+    let chosen: Vec<_> = by_name(SCENARIOS, all).chain(by_name(LONG, false)).collect();
     if chosen.is_empty() {
-        let names: Vec<_> = SCENARIOS.iter().map(|(name, _)| *name).collect();
+        let names: Vec<_> = SCENARIOS.iter().chain(LONG).map(|(name, _)| *name).collect();
         eprintln!("usage: rookery-bench all | {}", names.join(" | "));
         return ExitCode::from(2);
     }

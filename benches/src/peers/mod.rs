@@ -3,6 +3,7 @@
 //!
 //! Repositories are on tmpfs, so that nothing of this is about a disk.
 
+mod churn;
 mod fetch;
 mod serve;
 
@@ -97,5 +98,14 @@ pub fn alone() -> Table {
     if kubo().is_some() {
         serve::measure(&mut table);
     }
+    table
+}
+
+/// An hour of peers that come and go; `ROOKERY_CHURN_MINUTES` says otherwise.
+pub fn churn() -> Table {
+    let minutes = std::env::var("ROOKERY_CHURN_MINUTES").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
+    let mut table =
+        Table::new("Anonymous memory of `ipfs-node` while 100 peers a minute come, fetch 300 kB and are killed");
+    churn::measure(&mut table, minutes);
     table
 }
