@@ -3,6 +3,7 @@
 //! Asked by the importers (encode) and the readers (decode). Written canonically: links before content,
 //! each link with hash, name and size. Read in either order; nothing is copied but the CIDs.
 
+use crate::varint;
 use crate::wire::{self, Fields, Value, WireError};
 use crate::{Block, Cid, ImportOptions, Link, UnixFs, cid_dag_pb};
 use bytes::Bytes;
@@ -89,6 +90,16 @@ impl PbNode {
     }
 }
 
+/// Whether a DAG-PB block of so many bytes that begins with these has no links, as far as its beginning tells: content comes
+/// first only where no links do, and this one's reaches to the end. 11 bytes always tell; `false` when in doubt.
+#[must_use]
+pub fn is_linkless(start: &[u8], block_bytes: usize) -> bool {
+    const CONTENT: u8 = 1 << 3 | 2;
+    let Some((&CONTENT, rest)) = start.split_first() else { return false };
+    let Ok((content_bytes, length_bytes)) = varint::read(rest) else { return false };
+    usize::try_from(content_bytes).is_ok_and(|content| content.checked_add(1 + length_bytes) == Some(block_bytes))
+}
+
 /// The block of a symbolic link to `target`.
 #[must_use]
 pub fn symlink(options: &ImportOptions, target: impl Into<Bytes>) -> Block {
@@ -162,6 +173,20 @@ fn decode_cid(bytes: &[u8]) -> Result<Cid, DagPbError> {
 mod tests {
     use super::*;
     use crate::cid_raw;
+
+    #[test]
+    fn a_block_without_links_is_told_by_its_first_bytes() {
+        let content = Some(Bytes::from(vec![7; 300]));
+        let leaf = PbNode { links: vec![], content: content.clone() }.encode();
+        let link = PbLink { name: Bytes::new(), cid: crate::cid_raw(b"x"), tsize: 1 };
+        let node = PbNode { links: vec![link], content }.encode();
+        assert!(is_linkless(&leaf[..11], leaf.len()) && !is_linkless(&node[..11], node.len()));
+        // Links may also stand behind the content, in blocks that others made.
+        let behind = [&leaf[..], &node[..40]].concat();
+        assert!(!is_linkless(&behind[..11], behind.len()));
+        assert!(!is_linkless(&[], 0) && !is_linkless(&leaf[..1], leaf.len()));
+        assert!(!is_linkless(&[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01], 10));
+    }
 
     #[test]
     fn a_node_has_its_golden_bytes_and_is_read_with_its_content_first_too() {

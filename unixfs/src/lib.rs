@@ -28,9 +28,8 @@ mod murmur3;
 mod options;
 mod read;
 mod sink;
-mod wire;
-
 pub mod varint;
+pub mod wire;
 
 pub use block::{
     Block, CODEC_DAG_CBOR, CODEC_DAG_PB, CODEC_RAW, Link, Node, VerifyError, cid_dag_pb, cid_raw, inline_block, verify,
@@ -38,9 +37,9 @@ pub use block::{
 pub use cbor::CborError;
 pub use cid::{Cid, Version};
 pub use cid_set::CidSet;
-pub use dag_pb::symlink;
+pub use dag_pb::{is_linkless, symlink};
 pub use dir::Entry;
-pub use file::{Chunker, FileBuilder, Layout, leaf, leaf_node, leaf_nodes, leaves};
+pub use file::{Chunker, FileBuilder, Frame, Layout, leaf, leaf_named, leaf_node, leaf_nodes, leaves};
 pub use fsnode::{Kind, Mtime, UnixFs, UnixFsError};
 pub use hamt::{Shard, ShardError, ShardPath, ShardSlot};
 pub use ipld::{CODEC_CBOR, CODEC_DAG_JSON, CODEC_JSON};

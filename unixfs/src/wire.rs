@@ -1,6 +1,6 @@
-//! The few lines of protobuf that DAG-PB and UnixFS need: a reader over one message, and writers of fields.
+//! The few lines of protobuf that DAG-PB, UnixFS and Bitswap need: a reader over one message, and writers of fields.
 //!
-//! Asked by `dag_pb` and `fsnode`. Nothing is copied: a byte field is a slice of the message.
+//! Asked by `dag_pb`, `fsnode` and crate `bitswap`. Nothing is copied: a byte field is a slice of the message.
 
 use crate::varint::{self, VarintError};
 use bytes::Bytes;
@@ -22,33 +22,47 @@ pub enum WireError {
 
 /// One field: its number and what it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Field {
-    pub(crate) number: u64,
-    pub(crate) value: Value,
+pub struct Field {
+    /// Its number in the schema.
+    pub number: u64,
+    /// What it holds.
+    pub value: Value,
 }
 
 /// What a field holds, by its wire type.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Value {
+pub enum Value {
+    /// A number, a flag or a choice.
     Varint(u64),
+    /// Eight bytes.
     Fixed64(u64),
+    /// Four bytes.
     Fixed32(u32),
+    /// Bytes, text or a message within.
     Bytes(Bytes),
 }
 
 /// Reads the fields of one message in their order.
-pub(crate) struct Fields {
+#[derive(Debug)]
+pub struct Fields {
     message: Bytes,
     at: usize,
 }
 
 impl Fields {
-    pub(crate) fn of(message: &Bytes) -> Self {
+    /// A reader at the front of `message`.
+    #[must_use]
+    pub fn of(message: &Bytes) -> Self {
         Self { message: message.clone(), at: 0 }
     }
 
     /// The next field, or `None` at the end of the message.
-    pub(crate) fn next(&mut self) -> Result<Option<Field>, WireError> {
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are not protobuf as we accept it; then the rest of the message means nothing.
+    #[expect(clippy::should_implement_trait, reason = "a failure ends the reading, which no iterator says")]
+    pub fn next(&mut self) -> Result<Option<Field>, WireError> {
         if self.at == self.message.len() {
             return Ok(None);
         }
@@ -86,29 +100,31 @@ impl Fields {
 }
 
 /// Appends a varint field. All field numbers here are under 16, so a tag is one byte.
-pub(crate) fn put_varint(out: &mut Vec<u8>, field: u8, number: u64) {
+pub fn put_varint(out: &mut Vec<u8>, field: u8, number: u64) {
     out.push(field << 3);
     varint::write(out, number);
 }
 
 /// Appends the tag and the length of a byte field; the bytes themselves follow by the caller.
-pub(crate) fn put_bytes_head(out: &mut Vec<u8>, field: u8, len: usize) {
+pub fn put_bytes_head(out: &mut Vec<u8>, field: u8, len: usize) {
     out.push(field << 3 | 2);
     varint::write(out, len as u64);
 }
 
 /// Appends a whole byte field.
-pub(crate) fn put_bytes(out: &mut Vec<u8>, field: u8, bytes: &[u8]) {
+pub fn put_bytes(out: &mut Vec<u8>, field: u8, bytes: &[u8]) {
     put_bytes_head(out, field, bytes.len());
     out.extend_from_slice(bytes);
 }
 
 /// The size of a varint field with its tag.
-pub(crate) const fn varint_field_bytes(number: u64) -> usize {
+#[must_use]
+pub const fn varint_field_bytes(number: u64) -> usize {
     1 + varint::encoded_bytes(number)
 }
 
 /// The size of a byte field with its tag and length.
-pub(crate) const fn bytes_field_bytes(len: usize) -> usize {
+#[must_use]
+pub const fn bytes_field_bytes(len: usize) -> usize {
     1 + varint::encoded_bytes(len as u64) + len
 }

@@ -1,8 +1,8 @@
 //! Chunks to leaf blocks: pure, so that any thread may do it.
 
-use crate::block::cid_of_parts;
+use crate::block::{SHA2_256, cid_of_parts};
 use crate::wire;
-use crate::{Block, CODEC_DAG_PB, CODEC_RAW, ImportOptions, Leaves, Node, Version};
+use crate::{Block, CODEC_DAG_PB, CODEC_RAW, Cid, ImportOptions, Leaves, Node, Version};
 use bytes::Bytes;
 use std::num::NonZero;
 use std::thread;
@@ -65,13 +65,42 @@ fn on_all_processors<I: Send, O: Send>(mut items: Vec<I>, work: impl Fn(I) -> O 
     })
 }
 
-/// What stands before and after the bytes of a file in a leaf that is DAG-PB.
-struct Frame {
-    head: Vec<u8>,
-    tail: Vec<u8>,
+/// What the layout needs to know of the leaf of so many bytes that somebody else has hashed, as `hashed` says. `None` when
+/// that is no name by SHA2-256.
+#[must_use]
+pub fn leaf_named(options: &ImportOptions, chunk_bytes: usize, hashed: &Cid) -> Option<Node> {
+    let hash = hashed.hash();
+    if hash.code() != SHA2_256 || hash.size() != 32 {
+        return None;
+    }
+    let frame = Frame::of(options, chunk_bytes);
+    let cid = match (options.leaves, options.cid_version) {
+        (Leaves::Raw, _) => Cid::new_v1(CODEC_RAW, *hash),
+        (Leaves::DagPb, Version::V0) => Cid::new_v0(*hash).ok()?,
+        (Leaves::DagPb, Version::V1) => Cid::new_v1(CODEC_DAG_PB, *hash),
+    };
+    Some(Node { cid, tsize: chunk_bytes as u64 + frame.bytes(), file_bytes: chunk_bytes as u64 })
+}
+
+/// What stands before and after the bytes of a file in a leaf: nothing in a raw one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Frame {
+    /// Before.
+    pub head: Vec<u8>,
+    /// After.
+    pub tail: Vec<u8>,
 }
 
 impl Frame {
+    /// That of a chunk of so many bytes.
+    #[must_use]
+    pub fn of(options: &ImportOptions, chunk_bytes: usize) -> Self {
+        match options.leaves {
+            Leaves::Raw => Self::default(),
+            Leaves::DagPb => Self::around(chunk_bytes),
+        }
+    }
+
     fn around(chunk_bytes: usize) -> Self {
         let file_bytes = chunk_bytes as u64;
         let content_bytes = if chunk_bytes == 0 { 0 } else { wire::bytes_field_bytes(chunk_bytes) };
@@ -110,6 +139,21 @@ mod tests {
             assert_eq!(block.bytes, PbNode { links: vec![], content: Some(content) }.encode());
             assert_eq!((node.tsize, node.file_bytes), (block.bytes.len() as u64, text.len() as u64));
         }
+    }
+
+    #[test]
+    fn a_leaf_that_somebody_else_named_is_the_same_leaf() {
+        for profile in [Profile::V0_2015, Profile::V1_2025] {
+            for text in ["", "hello world"] {
+                let (block, node) = leaf(&profile.into(), Bytes::from_static(text.as_bytes()));
+                let frame = Frame::of(&profile.into(), text.len());
+                assert_eq!([&frame.head, text.as_bytes(), &frame.tail].concat(), block.bytes);
+                let hashed = crate::cid_raw(&block.bytes);
+                assert_eq!(leaf_named(&profile.into(), text.len(), &hashed), Some(node));
+            }
+        }
+        let other = Cid::new_v1(CODEC_RAW, cid::multihash::Multihash::wrap(0x13, &[7; 32]).unwrap());
+        assert_eq!(leaf_named(&Profile::V0_2015.into(), 0, &other), None);
     }
 
     #[test]

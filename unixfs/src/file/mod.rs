@@ -11,4 +11,4 @@ mod leaf;
 pub use builder::FileBuilder;
 pub use chunk::Chunker;
 pub use layout::Layout;
-pub use leaf::{leaf, leaf_node, leaf_nodes, leaves};
+pub use leaf::{Frame, leaf, leaf_named, leaf_node, leaf_nodes, leaves};
