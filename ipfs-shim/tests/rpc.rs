@@ -4,13 +4,16 @@
 
 mod fake;
 
-use std::{fs, time::Duration};
+use std::{fs, iter::repeat_n, time::Duration};
 
 use bytes::Bytes;
 use fake::{Fake, Step, answer, chunked, no, ok, then};
 use ipfs_shim::kubo::{Awaited, BlockCodec, RpcError};
 use tokio::time::Instant;
 use unixfs::{Block, Cid, cid_raw};
+
+/// So often a question is asked of a daemon that cuts each answer off.
+const TRIES: usize = 4;
 
 fn block(text: &'static str) -> Block {
     Block { cid: cid_raw(text.as_bytes()), bytes: Bytes::from_static(text.as_bytes()) }
@@ -44,11 +47,20 @@ async fn a_failure_in_the_trailer_is_a_failure() {
 
 #[tokio::test]
 async fn an_answer_that_is_cut_off_is_a_failure() {
-    let fake = Fake::scripted([then(chunked(b"hello"), [Step::Close])]).await;
+    let fake = Fake::scripted(repeat_n(then(chunked(b"hello"), [Step::Close]), TRIES)).await;
     let kubo = fake.kubo(10_000);
     let error = kubo.get_block(&cid_raw(b"hello")).await.unwrap_err();
     assert!(matches!(error, RpcError::Broken { .. }), "{error}");
     assert!(error.is_down() && !kubo.is_reachable());
+    assert_eq!(fake.asked().len(), TRIES);
+}
+
+#[tokio::test]
+async fn what_a_daemon_that_ends_gives_up_its_successor_does() {
+    let cut = then(chunked(b"hel"), [Step::Close]);
+    let fake = Fake::scripted([cut, no("context canceled"), ok("hello")]).await;
+    assert!(fake.kubo(10_000).get_block(&cid_raw(b"hello")).await.unwrap().is_some());
+    assert_eq!(fake.asked().len(), 3);
 }
 
 #[tokio::test]
@@ -228,7 +240,7 @@ async fn no_answer_whatever_is_taken_for_a_good_one() {
 #[tokio::test]
 async fn what_is_not_http_is_a_failure() {
     for noise in [&b"\0\0\0\0\0\0"[..], b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"] {
-        let fake = Fake::scripted([vec![Step::Send(noise.to_vec()), Step::Close]]).await;
+        let fake = Fake::scripted(repeat_n(vec![Step::Send(noise.to_vec()), Step::Close], TRIES)).await;
         let error = fake.kubo(10_000).version().await.unwrap_err();
         assert!(matches!(error, RpcError::Broken { .. }), "{error}");
     }

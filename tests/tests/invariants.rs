@@ -7,7 +7,7 @@ use proto::{config::Rookery, wiring::TABLE};
 use rookery_tests::sources::{self, Source};
 
 /// Every crate and its layer. An arrow points strictly downward.
-const LAYERS: [(&str, u8); 19] = [
+const LAYERS: [(&str, u8); 20] = [
     ("rookery-tests", 5),
     ("rookery-benches", 5),
     ("supervisor", 4),
@@ -17,6 +17,7 @@ const LAYERS: [(&str, u8); 19] = [
     ("sync-agent", 4),
     ("ipfs-shim", 4),
     ("ipfs-node", 4),
+    ("kubo-keeper", 4),
     ("ingest-server", 4),
     ("swarm", 3),
     ("daemon", 2),
@@ -186,8 +187,11 @@ fn only_swarm_names_libp2p() {
 
 #[test]
 fn only_ipfs_shim_speaks_kubos_rpc_as_a_client() {
-    // The supervisor only shows its address to people.
-    assert_named_only_in("/api/v0", &["ipfs-shim/", "ipfs-node/", "tests/", "benches/", "supervisor/src/tree/told.rs"]);
+    // The supervisor only shows its address to people, and Kubo's keeper asks whether it is healthy.
+    assert_named_only_in(
+        "/api/v0",
+        &["ipfs-shim/", "kubo-keeper/src/health.rs", "ipfs-node/", "tests/", "benches/", "supervisor/src/tree/told.rs"],
+    );
 }
 
 #[test]
@@ -197,7 +201,7 @@ fn only_http_front_serves_the_web_and_two_boxes_serve_programs_beside_it() {
     let may = ["http-front", "ipfs-node", "ingest-server", "rookery-benches"];
     assert!(servers.iter().all(|name| may.contains(&name.as_str())), "{servers:?}");
     let clients = with_hyper("client");
-    let may = ["ipfs-shim", "sync-agent", "rookery-tests", "rookery-benches"];
+    let may = ["ipfs-shim", "kubo-keeper", "sync-agent", "rookery-tests", "rookery-benches"];
     assert!(clients.iter().all(|name| may.contains(&name.as_str())), "{clients:?}");
 }
 
@@ -293,7 +297,7 @@ fn the_supervisor_is_built_without_what_parses_the_network() {
 // ---- 7: unsafe only where a system call or a C library forces it
 
 /// Every file that may hold `unsafe`, with what forces it.
-const UNSAFE: [(&str, &str); 12] = [
+const UNSAFE: [(&str, &str); 13] = [
     ("comment-store/src/opened.rs", "opening LMDB"),
     ("comment-store/src/tests/keeping.rs", "making LMDB's map small"),
     ("daemon/src/board.rs", "a mapped file"),
@@ -304,6 +308,7 @@ const UNSAFE: [(&str, &str); 12] = [
     ("ipfs-node/src/memory.rs", "telling the C library to give memory back"),
     ("ipfs-node/src/store/index.rs", "opening LMDB"),
     ("ipfs-node/src/store/mark.rs", "opening LMDB"),
+    ("kubo-keeper/src/become_kubo.rs", "descriptors by number, for another program"),
     ("supervisor/src/descriptor.rs", "watching a descriptor"),
     ("supervisor/src/process.rs", "what a child does between fork and exec"),
 ];
