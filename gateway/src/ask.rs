@@ -9,7 +9,7 @@ use http::{
 
 use crate::{
     CarParams, ContentPath, Refusal,
-    format::{self, Query},
+    format::{self, Kind, Query},
     headers,
 };
 
@@ -49,28 +49,35 @@ impl Ask {
         let path = ContentPath::read(uri.path())?;
         let query = Query::read(uri.query().unwrap_or_default());
         let asked = format::read(&query, headers)?;
-        let name = match asked.format {
-            Format::Raw => "raw",
-            Format::Car(_) => "car",
-        };
+        let kind = if asked.format == Format::Raw { Kind::Raw } else { Kind::Car };
         Ok(Self {
+            location: headers::location(uri.path(), &query, kind, &asked.params),
+            ..Self::of(path, asked.format, method, &query, headers)
+        })
+    }
+
+    /// What is asked of a path that is read already.
+    pub(crate) fn of(path: ContentPath, format: Format, method: &Method, query: &Query, headers: &HeaderMap) -> Self {
+        Self {
             path,
-            format: asked.format,
+            format,
             is_head: method == Method::HEAD,
             only_if_cached: is_only_if_cached(headers),
-            filename: query.get("filename").filter(|name| !name.is_empty()).map(str::to_owned),
-            location: headers::location(uri.path(), &query, name, &asked.params),
+            filename: query.not_empty("filename").map(str::to_owned),
+            location: None,
             conditions: conditions(headers),
-        })
+        }
     }
 }
 
-fn is_only_if_cached(headers: &HeaderMap) -> bool {
+/// Whether what is not here is not to be looked for.
+pub(crate) fn is_only_if_cached(headers: &HeaderMap) -> bool {
     let values = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|word| word.trim().eq_ignore_ascii_case("only-if-cached"))
 }
 
-fn conditions(headers: &HeaderMap) -> HeaderMap {
+/// What conditions and ranges need of the headers.
+pub(crate) fn conditions(headers: &HeaderMap) -> HeaderMap {
     let mut conditions = HeaderMap::new();
     for name in [IF_NONE_MATCH, IF_MATCH, IF_RANGE, RANGE] {
         for value in headers.get_all(&name) {

@@ -10,7 +10,7 @@ use http::{
         X_CONTENT_TYPE_OPTIONS,
     },
 };
-use unixfs::{Cid, ItemError, ReadError, Reader as _, Resolver, Step, inline_block};
+use unixfs::{Cid, ReadError, Reader as _, Resolver, Step, inline_block};
 
 use crate::{
     Ask, CarParams, Format, Refusal, Walk,
@@ -64,6 +64,13 @@ impl Exchange {
         let known = known_archive(&ask);
         let at = known.map_or(At::Path(resolver), |answer| At::Over(Some(answer)));
         Self { ask, way: Way::default(), at }
+    }
+
+    /// An exchange whose path is followed already.
+    pub(crate) fn arrived(ask: Ask, cid: Cid, roots: Vec<Cid>) -> Result<Self, Refusal> {
+        let mut exchange = Self { ask, way: Way::default(), at: At::Over(None) };
+        exchange.arrive(cid, roots)?;
+        Ok(exchange)
     }
 
     /// What was asked.
@@ -155,10 +162,18 @@ impl Exchange {
 
     /// The path leads nowhere. An archive proves it: its blocks are those where the next segment should have been.
     fn stray(&mut self, error: ReadError) -> Result<(), Refusal> {
+        if let (ReadError::Within { cid, .. }, At::Path(resolver)) = (&error, &self.at) {
+            // What lies within a block is proved by the block.
+            let roots = resolver.roots().to_vec();
+            self.way.pop();
+            return self.arrive(*cid, roots);
+        }
         if self.ask.only_if_cached {
             return Err(Refusal::NotCached(self.ask.path.root));
         }
-        let (Format::Car(params), true) = (self.ask.format, leads_nowhere(&error)) else { return Err(refusal(error)) };
+        let (Format::Car(params), true) = (self.ask.format, leads_nowhere(&error)) else {
+            return Err(Refusal::of_path(error));
+        };
         let walk = Walk::of_the_way(std::mem::take(&mut self.way), params.dups);
         let root = self.ask.path.root;
         self.at = At::Over(Some(self.archive(&params, &[root], walk)));
@@ -252,19 +267,4 @@ fn begun(ask: &Ask, tag: &str) -> Response<()> {
 
 fn leads_nowhere(error: &ReadError) -> bool {
     matches!(error, ReadError::NotFound { .. } | ReadError::NotAFolder(_) | ReadError::Symlink { .. })
-}
-
-fn refusal(error: ReadError) -> Refusal {
-    match error {
-        ReadError::NotFound { folder, name } => {
-            Refusal::NoEntry { folder, name: String::from_utf8_lossy(&name).into_owned() }
-        }
-        ReadError::NotAFolder(cid) | ReadError::Symlink { cid, .. } => {
-            Refusal::NoEntry { folder: cid, name: "of any name".to_owned() }
-        }
-        ReadError::Item { cid, cause } if matches!(*cause, ItemError::Codec(_) | ItemError::NoContent) => {
-            Refusal::Opaque(cid)
-        }
-        other => Refusal::Damaged(Box::new(other)),
-    }
 }

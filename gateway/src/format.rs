@@ -12,8 +12,63 @@ use crate::{
 /// Kinds of content by which a client of gateways makes itself known; others are what any browser sends.
 const OURS: [&str; 5] =
     ["application/vnd.ipld", "application/vnd.ipfs", "application/x-tar", "application/json", "application/cbor"];
-/// The words for `format`; one that is none of them is as if it were not there.
-const FORMATS: [&str; 8] = ["raw", "car", "tar", "json", "cbor", "dag-json", "dag-cbor", "ipns-record"];
+
+/// A format that can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Raw,
+    Car,
+    Tar,
+    Json,
+    Cbor,
+    DagJson,
+    DagCbor,
+    IpnsRecord,
+}
+
+impl Kind {
+    const ALL: [Self; 8] =
+        [Self::Raw, Self::Car, Self::Tar, Self::Json, Self::Cbor, Self::DagJson, Self::DagCbor, Self::IpnsRecord];
+
+    /// The word for `format`; one that is none of them is as if it were not there.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Car => "car",
+            Self::Tar => "tar",
+            Self::Json => "json",
+            Self::Cbor => "cbor",
+            Self::DagJson => "dag-json",
+            Self::DagCbor => "dag-cbor",
+            Self::IpnsRecord => "ipns-record",
+        }
+    }
+
+    /// The content type, as `Accept` has it.
+    pub(crate) const fn content_type(self) -> &'static str {
+        match self {
+            Self::Raw => "application/vnd.ipld.raw",
+            Self::Car => "application/vnd.ipld.car",
+            Self::Tar => "application/x-tar",
+            Self::Json => "application/json",
+            Self::Cbor => "application/cbor",
+            Self::DagJson => "application/vnd.ipld.dag-json",
+            Self::DagCbor => "application/vnd.ipld.dag-cbor",
+            Self::IpnsRecord => "application/vnd.ipfs.ipns-record",
+        }
+    }
+}
+
+/// What a request says of the format that it wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// Nothing: what a browser wants.
+    Any,
+    /// This one, with the parameters that came by `Accept`.
+    Kind(Kind, Vec<(String, String)>),
+    /// One that nobody here knows.
+    Unknown,
+}
 
 /// The query of a URI, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +84,8 @@ impl Query {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    fn not_empty(&self, name: &str) -> Option<&str> {
+    /// The first value of a name, if there is something in it.
+    pub(crate) fn not_empty(&self, name: &str) -> Option<&str> {
         self.get(name).filter(|value| !value.is_empty())
     }
 }
@@ -37,7 +93,7 @@ impl Query {
 /// An entry of `Accept`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Accepted {
-    kind: String,
+    content_type: String,
     params: Vec<(String, String)>,
 }
 
@@ -49,26 +105,39 @@ pub(crate) struct Asked {
     pub(crate) params: Vec<(String, String)>,
 }
 
-/// Reads what is asked for.
+/// Reads what is asked for where only what proves itself is given.
 pub(crate) fn read(query: &Query, headers: &HeaderMap) -> Result<Asked, Refusal> {
-    let accepted = first_of_ours(headers)?;
-    let by_query = query.not_empty("format").filter(|format| FORMATS.contains(format));
-    let name = by_query.or_else(|| accepted.as_ref().and_then(Accepted::format)).ok_or(Refusal::Format)?;
-    // What `Accept` says of another format says nothing of this one.
-    let params = accepted.as_ref().filter(|accepted| accepted.format() == Some(name));
-    let params = params.map(|accepted| accepted.params.clone()).unwrap_or_default();
-    let format = match name {
-        "raw" => Format::Raw,
-        "car" => Format::Car(car(query, &params)?),
-        _ => return Err(Refusal::Format),
-    };
+    let Wish::Kind(kind, params) = wish(query, headers)? else { return Err(Refusal::Format) };
+    let format = checked(kind, query, &params)?.ok_or(Refusal::Format)?;
     Ok(Asked { format, params })
+}
+
+/// The format of one of the kinds that prove themselves.
+pub(crate) fn checked(kind: Kind, query: &Query, params: &[(String, String)]) -> Result<Option<Format>, Refusal> {
+    Ok(match kind {
+        Kind::Raw => Some(Format::Raw),
+        Kind::Car => Some(Format::Car(car(query, params)?)),
+        _ => None,
+    })
+}
+
+/// Reads which format is wanted.
+pub(crate) fn wish(query: &Query, headers: &HeaderMap) -> Result<Wish, Refusal> {
+    let accepted = first_of_ours(headers)?;
+    let by_query = query.not_empty("format").and_then(|word| Kind::ALL.into_iter().find(|kind| kind.word() == word));
+    let by_accept = accepted.as_ref().and_then(Accepted::kind);
+    let Some(kind) = by_query.or(by_accept) else {
+        return Ok(if accepted.is_some() { Wish::Unknown } else { Wish::Any });
+    };
+    // What `Accept` says of another format says nothing of this one.
+    let params = accepted.filter(|_| by_accept == Some(kind)).map(|accepted| accepted.params);
+    Ok(Wish::Kind(kind, params.unwrap_or_default()))
 }
 
 impl Accepted {
     fn read(entry: &str) -> Result<Self, Refusal> {
         let mut parts = entry.split(';').map(str::trim);
-        let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let content_type = parts.next().unwrap_or_default().to_ascii_lowercase();
         let param = |part: &str| {
             let (name, value) = part.split_once('=').ok_or_else(|| Refusal::Accept(part.to_owned()))?;
             let value = value.trim();
@@ -76,15 +145,11 @@ impl Accepted {
             Ok((name.trim().to_ascii_lowercase(), value.to_owned()))
         };
         let params = parts.filter(|part| !part.is_empty()).map(param).collect::<Result<_, _>>()?;
-        Ok(Self { kind, params })
+        Ok(Self { content_type, params })
     }
 
-    fn format(&self) -> Option<&'static str> {
-        match self.kind.as_str() {
-            "application/vnd.ipld.raw" => Some("raw"),
-            "application/vnd.ipld.car" => Some("car"),
-            _ => None,
-        }
+    fn kind(&self) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.content_type() == self.content_type)
     }
 }
 

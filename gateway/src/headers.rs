@@ -13,17 +13,17 @@ use xxhash_rust::xxh64::xxh64;
 use crate::{
     Ask, CarParams, ContentPath,
     car::{Dups, Order, Scope},
-    format::Query,
+    format::{Kind, Query},
 };
 
 pub(crate) const X_IPFS_PATH: HeaderName = HeaderName::from_static("x-ipfs-path");
 pub(crate) const X_IPFS_ROOTS: HeaderName = HeaderName::from_static("x-ipfs-roots");
 /// What a CID names can never change.
-const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=29030400, immutable");
+pub(crate) const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=29030400, immutable");
 const RAW: HeaderValue = HeaderValue::from_static("application/vnd.ipld.raw");
 
 /// What a segment of a path may hold unescaped; RFC 3986 less the comma and the semicolon.
-const IN_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+pub(crate) const IN_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
     .remove(b'.')
@@ -39,8 +39,12 @@ const IN_HEADER: &AsciiSet = &percent_encoding::CONTROLS.add(b'%');
 
 /// `X-Ipfs-Path`, also of a refusal: the path as it was understood.
 pub(crate) fn path(path: &ContentPath) -> HeaderValue {
-    HeaderValue::from_bytes(path.as_bytes())
-        .unwrap_or_else(|_| text(percent_encode(path.as_bytes(), IN_HEADER).to_string()))
+    path_text(path.as_bytes())
+}
+
+/// The same for any path.
+pub(crate) fn path_text(path: &[u8]) -> HeaderValue {
+    HeaderValue::from_bytes(path).unwrap_or_else(|_| text(percent_encode(path, IN_HEADER).to_string()))
 }
 
 /// `X-Ipfs-Roots`: where the path was after each of its segments.
@@ -112,9 +116,10 @@ pub(crate) fn car_tag(path: &ContentPath, params: &CarParams) -> String {
 pub(crate) fn location(
     uri_path: &str,
     query: &Query,
-    format: &str,
+    kind: Kind,
     params: &[(String, String)],
 ) -> Option<(HeaderName, HeaderValue)> {
+    let format = kind.word();
     if query.get("format") == Some(format) {
         return None;
     }
@@ -131,20 +136,26 @@ pub(crate) fn location(
     HeaderValue::try_from(format!("{uri_path}?{query}")).ok().map(|value| (CONTENT_LOCATION, value))
 }
 
-fn attachment(name: &str) -> HeaderValue {
-    let ascii: String = name.chars().map(|char| if char.is_ascii() { char } else { '_' }).collect();
-    let (ascii, full) = (utf8_percent_encode(&ascii, IN_SEGMENT), utf8_percent_encode(name, IN_SEGMENT));
-    text(format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{full}"))
+/// `Content-Disposition` of what is to be saved.
+pub(crate) fn attachment(name: &str) -> HeaderValue {
+    disposition("attachment", name)
 }
 
-fn base_32(number: u64) -> String {
+/// `Content-Disposition`, with the name in two spellings.
+pub(crate) fn disposition(how: &str, name: &str) -> HeaderValue {
+    let ascii: String = name.chars().map(|char| if char.is_ascii() { char } else { '_' }).collect();
+    let (ascii, full) = (utf8_percent_encode(&ascii, IN_SEGMENT), utf8_percent_encode(name, IN_SEGMENT));
+    text(format!("{how}; filename=\"{ascii}\"; filename*=UTF-8''{full}"))
+}
+
+pub(crate) fn base_32(number: u64) -> String {
     const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
     let digits = (64 - number.leading_zeros()).div_ceil(5).max(1);
     let digit = |place: u32| char::from(DIGITS[(number >> (5 * place)) as usize & 31]);
     (0..digits).rev().map(digit).collect()
 }
 
-fn text(value: String) -> HeaderValue {
+pub(crate) fn text(value: String) -> HeaderValue {
     HeaderValue::try_from(value).expect("CIDs, escaped names and our own words may stand in a header")
 }
 

@@ -36,6 +36,7 @@ mod path;
 mod range;
 mod refusal;
 mod walk;
+pub mod web;
 
 pub use ask::{Ask, Format};
 pub use car::{CarParams, Dups, EntityBytes, Order, Scope};

@@ -32,27 +32,64 @@ impl ContentPath {
     ///
     /// When it is none of `/ipfs`, its root is no CID, or it is too deep.
     pub fn read(uri_path: &str) -> Result<Self, Refusal> {
-        let decoded: Cow<'_, [u8]> = percent_decode_str(uri_path).into();
-        let mut parts = clean(&decoded);
-        if parts.first() != Some(&&b"ipfs"[..]) || parts.len() < 2 {
+        let clean = Clean::read(uri_path)?;
+        if clean.space != b"ipfs"[..] {
             return Err(Refusal::Path);
         }
-        if parts.len() - 2 > SEGMENTS_MAX {
+        Ok(Self { root: read_cid(&clean.root)?, segments: clean.segments, text: clean.text })
+    }
+
+    /// The path of parts that are read already.
+    pub(crate) fn of(root: &str, segments: Vec<Bytes>, text: Vec<u8>) -> Result<Self, Refusal> {
+        Ok(Self { root: read_cid(root.as_bytes())?, segments, text })
+    }
+
+    /// The path below this one.
+    pub(crate) fn join(mut self, segments: &[Bytes], is_open: bool) -> Result<Self, Refusal> {
+        if self.segments.len() + segments.len() > SEGMENTS_MAX {
             return Err(Refusal::Deep(SEGMENTS_MAX));
         }
-        let root = read_cid(parts[1])?;
-        let mut text = [b"/", parts.join(&b'/').as_slice()].concat();
-        if decoded.ends_with(b"/") {
-            text.push(b'/');
+        while self.text.last() == Some(&b'/') {
+            self.text.pop();
         }
-        let segments = parts.drain(2..).map(Bytes::copy_from_slice).collect();
-        Ok(Self { root, segments, text })
+        for segment in segments {
+            self.text.push(b'/');
+            self.text.extend_from_slice(segment);
+        }
+        self.text.extend(is_open.then_some(b'/'));
+        self.segments.extend(segments.iter().cloned());
+        Ok(self)
     }
 
     /// The path as it is told back: clean, the CID as it was written, a slash at the end if there was one.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.text
+    }
+}
+
+/// A path without what changes nothing, its root not looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Clean {
+    pub(crate) space: Bytes,
+    pub(crate) root: Bytes,
+    pub(crate) segments: Vec<Bytes>,
+    /// All of it, with the slash at its end if there was one.
+    pub(crate) text: Vec<u8>,
+}
+
+impl Clean {
+    pub(crate) fn read(uri_path: &str) -> Result<Self, Refusal> {
+        let decoded: Cow<'_, [u8]> = percent_decode_str(uri_path).into();
+        let parts = clean(&decoded);
+        let [space, root, segments @ ..] = &parts[..] else { return Err(Refusal::Path) };
+        if segments.len() > SEGMENTS_MAX {
+            return Err(Refusal::Deep(SEGMENTS_MAX));
+        }
+        let mut text = [b"/", parts.join(&b'/').as_slice()].concat();
+        text.extend(decoded.ends_with(b"/").then_some(b'/'));
+        let owned = |part: &&[u8]| Bytes::copy_from_slice(part);
+        Ok(Self { space: owned(space), root: owned(root), segments: segments.iter().map(owned).collect(), text })
     }
 }
 

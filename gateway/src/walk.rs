@@ -57,6 +57,12 @@ impl Way {
         self.kept_bytes += if fits { bytes.len() } else { 0 };
         self.blocks.push_back((cid, fits.then_some(bytes)));
     }
+
+    /// Takes the last block back.
+    pub(crate) fn pop(&mut self) {
+        let last = self.blocks.pop_back();
+        self.kept_bytes -= last.and_then(|(_, bytes)| bytes).map_or(0, |bytes| bytes.len());
+    }
 }
 
 /// The walk.

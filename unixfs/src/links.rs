@@ -24,7 +24,7 @@ pub enum LinksError {
     Cbor(#[from] CborError),
     /// Not the DAG-JSON it says.
     #[error("block is damaged")]
-    Json(#[from] IpldError),
+    Json(#[from] Box<IpldError>),
 }
 
 /// The CIDs that a block links, in its order, repeated ones included.
@@ -37,7 +37,7 @@ pub fn links(cid: &Cid, block: &Bytes) -> Result<Vec<Cid>, LinksError> {
         CODEC_RAW => Ok(Vec::new()),
         CODEC_DAG_PB => Ok(PbNode::decode(block)?.links.into_iter().map(|link| link.cid).collect()),
         CODEC_DAG_CBOR => Ok(cbor::links(block)?),
-        CODEC_DAG_JSON => Ok(ipld::references(&ipld::read(CODEC_DAG_JSON, block)?)),
+        CODEC_DAG_JSON => Ok(ipld::references(&ipld::read(CODEC_DAG_JSON, block).map_err(Box::new)?)),
         codec if WITHOUT_LINKS.contains(&codec) => Ok(Vec::new()),
         codec => Err(LinksError::Codec(codec)),
     }
