@@ -1,0 +1,67 @@
+//! Starting: transports, behaviour and listeners, then a handle and the task that does the work.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use libp2p::swarm;
+use tokio::sync::mpsc;
+
+use crate::{
+    behaviour::Behaviour, book::peer_of, errors::StartError, filters::Filters, handle::Swarm, host::Host,
+    settings::Settings, store::BlockStore, transport,
+};
+
+/// Commands that wait for the task.
+const COMMANDS: usize = 256;
+/// A connection that nothing uses stays: Kubo hangs on peers that hang up. What is too many is closed by count instead.
+const IDLE_WAIT: Duration = Duration::from_secs(6 * 3600);
+/// Streams of one connection that are being agreed on at once; Kubo opens one for each answer.
+const NEGOTIATING: usize = 256;
+
+/// Starts a peer: when this returns it listens. The task must be run; it ends when the last handle is gone or
+/// [`Swarm::stop`] is called.
+///
+/// # Errors
+///
+/// When it cannot listen where it should, when its key cannot sign, or when a setting makes no sense; each says which.
+pub async fn start(
+    settings: Settings,
+    store: Arc<dyn BlockStore>,
+) -> Result<(Swarm, impl Future<Output = ()> + Send), StartError> {
+    let _ = store;
+    check(&settings)?;
+    let filters = Filters::new(settings.filters.clone());
+    let meter = transport::Meter::default();
+    let (transport, relay) = transport::make(&settings.key.0, &filters, &meter)?;
+    let behaviour = Behaviour::new(&settings, filters.clone(), relay)?;
+    let config = swarm::Config::with_tokio_executor()
+        .with_idle_connection_timeout(IDLE_WAIT)
+        .with_max_negotiating_inbound_streams(NEGOTIATING);
+    let mut swarm = libp2p::Swarm::new(transport, behaviour, settings.key.peer_id(), config);
+    listen(&mut swarm, &settings)?;
+    let (commands, jobs) = mpsc::channel(COMMANDS);
+    let handle = Swarm::new(&settings, commands, filters, swarm.behaviour().streams.desk());
+    let mut host = Host::new(swarm, &settings, meter, jobs);
+    for (peer, addresses) in settings.known {
+        host.learn(peer, addresses);
+    }
+    host.enter();
+    host.until_listening(settings.listen.len()).await;
+    Ok((handle, host.run()))
+}
+
+fn check(settings: &Settings) -> Result<(), StartError> {
+    let nobody = settings.bootstrap.iter().chain(&settings.peering).find(|address| peer_of(address).is_none());
+    nobody.map_or(Ok(()), |address| Err(StartError::NoPeer(address.clone())))
+}
+
+fn listen(swarm: &mut libp2p::Swarm<Behaviour>, settings: &Settings) -> Result<(), StartError> {
+    for address in &settings.listen {
+        swarm
+            .listen_on(address.clone())
+            .map_err(|cause| StartError::Listen { address: address.clone(), cause: Box::new(cause) })?;
+    }
+    for address in &settings.announce {
+        swarm.add_external_address(address.clone());
+    }
+    Ok(())
+}
