@@ -1,8 +1,8 @@
 //! What a tree of a test is like before it is started: its configuration, its folder, its environment.
 
-use std::{fs, path::PathBuf};
+use std::{env, fs, path::PathBuf};
 
-use crate::tree::Tree;
+use crate::{programs, skipped, tree::Tree};
 
 /// What every tree of a test is like, unless the test says otherwise.
 const BASE: &str = r#"
@@ -17,8 +17,11 @@ gateway_listen = "127.0.0.1:0"
 swarm_listen = []
 "#;
 
+/// With `kubo` in it, every tree of every test has Kubo as its daemon: so whole files of scenarios run with either.
+const DAEMON_VARIABLE: &str = "ROOKERY_TEST_DAEMON";
+
 /// A tree that is to be started.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Setup {
     config: toml::Table,
     environment: Vec<(String, String)>,
@@ -26,7 +29,8 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { config: BASE.parse().expect("the base is TOML"), environment: Vec::new() }
+        let setup = Self { config: BASE.parse().expect("the base is TOML"), environment: Vec::new() };
+        if env::var_os(DAEMON_VARIABLE).is_some_and(|daemon| daemon == "kubo") { setup.kubo() } else { setup }
     }
 }
 
@@ -35,6 +39,27 @@ impl Setup {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A tree with Kubo as its daemon; none when Kubo is not there, which is told and counted.
+    ///
+    /// # Panics
+    ///
+    /// When it is not there and `CI` is set.
+    #[must_use]
+    pub fn kubo_or_skip(test: &str) -> Option<Self> {
+        let program = programs::target().join("peers/ipfs");
+        if program.is_file() {
+            return Some(Self::new().kubo());
+        }
+        skipped::tell(test, &format!("no Kubo at {}; install Go and run `make peers`", program.display()));
+        None
+    }
+
+    /// Puts Kubo in the place of the embedded daemon.
+    fn kubo(self) -> Self {
+        let program = programs::target().join("peers/ipfs");
+        self.with(&format!("[ipfs]\ndaemon = \"kubo\"\nprogram = {:?}\n", program.display().to_string()))
     }
 
     /// Sets keys, as they would stand in `rookery.toml`.
@@ -60,6 +85,11 @@ impl Setup {
         self
     }
 
+    /// What would stand in `rookery.toml`.
+    pub(crate) fn text(&self) -> String {
+        self.config.to_string()
+    }
+
     /// Lays the folder out without starting anything.
     ///
     /// # Panics
@@ -68,7 +98,7 @@ impl Setup {
     #[must_use]
     pub fn lay_out(self) -> Tree {
         let folder = tempfile::Builder::new().prefix("rk").tempdir_in(short_folder()).expect("a temporary folder");
-        fs::write(folder.path().join("rookery.toml"), self.config.to_string()).expect("the folder can be written");
+        fs::write(folder.path().join("rookery.toml"), self.text()).expect("the folder can be written");
         Tree::new(folder, self.environment)
     }
 

@@ -253,7 +253,28 @@ impl Tree {
     /// When the daemon does not listen.
     #[must_use]
     pub fn rpc(&self) -> Client {
-        Client::new(self.address("ipfs-node.0", "rpc"))
+        Client::new(self.address(&self.daemon(), "rpc"))
+    }
+
+    /// The instance that is the IPFS daemon, or keeps one: `ipfs-node.0`, `kubo-keeper.0`.
+    ///
+    /// # Panics
+    ///
+    /// When this tree has none.
+    #[must_use]
+    pub fn daemon(&self) -> String {
+        let status = self.status();
+        let found = status.boxes.iter().find(|one| one.listen.contains_key("rpc"));
+        found.map(|one| format!("{}.{}", one.name, one.instance)).expect("this tree has an IPFS daemon")
+    }
+
+    /// Changes keys of the configuration; the next `up` reads them.
+    ///
+    /// # Panics
+    ///
+    /// When the file cannot be written.
+    pub fn configure(&self, setup: &Setup) {
+        fs::write(self.config(), setup.text()).expect("the folder can be written");
     }
 
     /// Runs a command of the supervisor to its end.

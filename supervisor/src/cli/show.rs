@@ -3,7 +3,10 @@
 use std::io::{self, Write as _};
 
 use daemon::config::Loaded;
-use proto::supervision::{Command, InstanceState, InstanceStatus, Status};
+use proto::{
+    config::IpfsDaemon,
+    supervision::{Command, InstanceState, InstanceStatus, Status},
+};
 
 use super::{
     Refusal,
@@ -68,7 +71,18 @@ pub fn status(loaded: &Loaded, form: Form) -> Result<(), Refusal> {
         let json = serde_json::to_string_pretty(&status).map_err(|error| Refusal::failed(error.to_string()))?;
         return text(&format!("{json}\n"));
     }
-    text(&table(&status))
+    text(&(table(&status) + &daemon(loaded)))
+}
+
+/// A daemon that is no box of the tree is told of all the same.
+fn daemon(loaded: &Loaded) -> String {
+    let ipfs = &loaded.all.ipfs;
+    match (ipfs.daemon, &ipfs.remote) {
+        (IpfsDaemon::Remote, Some(address)) => {
+            format!("IPFS daemon: remote, {address}; `supervisor ipfs` asks after it\n")
+        }
+        _ => String::new(),
+    }
 }
 
 fn table(status: &Status) -> String {

@@ -50,7 +50,8 @@ fn a_cid_that_a_get_returned_is_served_by_the_daemon_within_two_seconds() {
 fn comments_are_written_and_read_while_the_daemon_is_down_and_reach_it_afterwards() {
     let tree = Tree::start();
     let (mut web, topic) = (tree.web(), comments::topic("while it is away"));
-    let _ = tree.command(&["stop", "ipfs-node"]).well();
+    let daemon = tree.daemon();
+    let _ = tree.command(&["stop", &daemon]).well();
     let blobs: Vec<_> = (0..50).map(|n| comments::unsigned(&topic, n, &format!("number {n}"))).collect();
     for blob in &blobs {
         comments::post(&mut web, &topic, blob);
@@ -59,7 +60,7 @@ fn comments_are_written_and_read_while_the_daemon_is_down_and_reach_it_afterward
     assert_eq!(web.get("/health/ready").status, 200, "readiness asks for reading and writing, not for IPFS");
     let folder = folder(&mut web, &topic);
 
-    let _ = tree.command(&["start", "ipfs-node"]).well();
+    let _ = tree.command(&["start", &daemon]).well();
     let mut rpc = tree.rpc();
     wait::until("the daemon serves all of it", CAUGHT_UP_WITHIN, || {
         let listed = rpc.try_ask("POST", &format!("/api/v0/ls?offline=true&arg={folder}"), &[], b"").ok()?;
@@ -76,12 +77,12 @@ fn a_daemon_that_is_killed_again_and_again_gets_everything_in_the_end() {
     let (mut web, topic) = (tree.web(), comments::topic("killed"));
     let mut blobs = Vec::new();
     for round in 0..10 {
-        let dead = tree.kill("ipfs-node.0");
+        let dead = tree.kill(&tree.daemon());
         for n in 0..10 {
             blobs.push(comments::unsigned(&topic, n, &format!("number {n} of round {round}")));
             comments::post(&mut web, &topic, &blobs[blobs.len() - 1]);
         }
-        tree.await_successor("ipfs-node.0", dead);
+        tree.await_successor(&tree.daemon(), dead);
     }
     let (folder, mut rpc) = (folder(&mut web, &topic), tree.rpc());
     wait::until("the daemon serves all of it", CAUGHT_UP_WITHIN, || {
@@ -122,7 +123,7 @@ fn rpc_put(rpc: &mut Client, bytes: &[u8]) -> String {
 fn a_hung_daemon_does_not_slow_comments_down() {
     let tree = Tree::start();
     let (mut web, topic) = (tree.web(), comments::topic("hung"));
-    let daemon = tree.pid("ipfs-node.0");
+    let daemon = tree.pid(&tree.daemon());
     process::send(daemon, nix::sys::signal::Signal::SIGSTOP);
     for n in 0..20 {
         let blob = comments::unsigned(&topic, n, &format!("number {n}"));

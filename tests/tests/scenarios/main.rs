@@ -16,6 +16,7 @@ mod ingest_client;
 mod ipfs_away;
 mod kept_answers;
 mod kill_any_box;
+mod kubo;
 mod live;
 mod openapi;
 mod readers;
