@@ -1,12 +1,12 @@
 //! Starting: transports, behaviour and listeners, then a handle and the task that does the work.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, io, net::TcpListener, sync::Arc, time::Duration};
 
-use libp2p::swarm;
+use libp2p::{Multiaddr, multiaddr::Protocol, swarm};
 use tokio::sync::mpsc;
 
 use crate::{
-    behaviour::Behaviour, book::peer_of, errors::StartError, filters::Filters, handle::Swarm, host::Host,
+    behaviour::Behaviour, book::peer_of, errors::StartError, filters, filters::Filters, handle::Swarm, host::Host,
     settings::Settings, store::BlockStore, transport,
 };
 
@@ -56,12 +56,20 @@ fn check(settings: &Settings) -> Result<(), StartError> {
 
 fn listen(swarm: &mut libp2p::Swarm<Behaviour>, settings: &Settings) -> Result<(), StartError> {
     for address in &settings.listen {
-        swarm
-            .listen_on(address.clone())
-            .map_err(|cause| StartError::Listen { address: address.clone(), cause: Box::new(cause) })?;
+        let fail = |cause| StartError::Listen { address: address.clone(), cause };
+        probe(address).map_err(|cause| fail(cause.into()))?;
+        swarm.listen_on(address.clone()).map_err(|cause| fail(cause.into()))?;
     }
     for address in &settings.announce {
         swarm.add_external_address(address.clone());
     }
     Ok(())
+}
+
+/// The library shares its TCP ports with whoever else is willing, so that two peers could both listen at one and each get
+/// half of the connections. A plain socket is not willing, and tells.
+fn probe(address: &Multiaddr) -> io::Result<()> {
+    let mut parts = address.iter();
+    let (Some(ip), Some(Protocol::Tcp(port @ 1..))) = (filters::ip(address), parts.nth(1)) else { return Ok(()) };
+    TcpListener::bind((ip, port)).map(drop)
 }

@@ -40,25 +40,25 @@ pub(crate) fn make(
         .authenticate(Security::new(key)?)
         .multiplex(yamux::Config::default())
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
-    let tcp = named(plain(filters))?
+    let tcp = plain(filters)
         .upgrade(Version::V1Lazy)
         .authenticate(Security::new(key)?)
         .multiplex(yamux::Config::default())
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
+    let quic = Filtered::new(quic::tokio::Transport::new(quic::Config::new(key)), filters.clone())
+        .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
+    // The look-up of names takes any address and is sorry later: only the last may be one, after those that know at once.
+    let by_ip = quic.or_transport(tcp).map(|either, _| either.into_inner());
     let websocket = websocket::Config::new(named(plain(filters))?)
         .upgrade(Version::V1Lazy)
         .authenticate(Security::new(key)?)
         .multiplex(yamux::Config::default())
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
-    let quic = Filtered::new(quic::tokio::Transport::new(quic::Config::new(key)), filters.clone());
-    let quic = named(quic)?.map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
     let meter = meter.clone();
     let all = relayed
         .or_transport(websocket)
         .map(|either, _| either.into_inner())
-        .or_transport(quic)
-        .map(|either, _| either.into_inner())
-        .or_transport(tcp)
+        .or_transport(named(by_ip)?)
         .map(|either, _| either.into_inner())
         .map(move |(peer, muxer), _| (peer, meter.counted(muxer)));
     Ok((TransportTimeout::new(all, CONNECT_WAIT).boxed(), relay))
