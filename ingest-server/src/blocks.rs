@@ -9,7 +9,7 @@ use bytes::Bytes;
 use daemon::bus::{AskError, Asker};
 use proto::{
     Cid, Question,
-    blocks::{BlockError, GetBlock, PinRoot, PutBlocks},
+    blocks::{BlockError, BlockNames, GetBlock, NameBlocks, PinRoot, PutBlocks},
 };
 use tokio::{
     sync::Semaphore,
@@ -77,6 +77,17 @@ impl<B: Blocks> Ipfs<B> {
     pub async fn put(&self, question: PutBlocks) -> Result<(), Failed> {
         let _turn = self.puts.acquire().await.map_err(|closed| Failed::Away(closed.to_string()))?;
         self.ask(question, ONE_TRY, None).await
+    }
+
+    /// Puts blocks that the daemon names.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ipfs::put`].
+    pub async fn name(&self, question: NameBlocks) -> Result<Vec<Cid>, Failed> {
+        let _turn = self.puts.acquire().await.map_err(|closed| Failed::Away(closed.to_string()))?;
+        let BlockNames { cids } = self.ask(question, ONE_TRY, None).await?;
+        Ok(cids)
     }
 
     /// Keeps a file from garbage collection, once all of it is there.

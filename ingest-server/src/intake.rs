@@ -1,13 +1,18 @@
-//! One file on its way in: bytes become chunks, chunks leaves, leaves a tree, and the blocks of all of it go to the IPFS
-//! daemon in small batches while the next bytes come.
+//! One file on its way in: bytes become chunks, chunks leaves, and these go to the IPFS daemon in small batches while the next
+//! bytes come. The daemon names them, so that nothing is hashed twice; of their names the tree is built here.
 //!
-//! Asked by an upload. Asks the IPFS daemon to take blocks, and the memory for room. Holds at most six chunks of 256 KiB,
+//! Asked by an upload. Asks the IPFS daemon to take blocks, and the memory for room. Holds at most eight chunks of 256 KiB,
 //! or two of 1 MiB, whatever the file's size: who pushes waits until the daemon has taken what was pushed before.
 
+use std::collections::BTreeMap;
+
 use bytes::{Bytes, BytesMut};
-use proto::{Cid, blocks::PutBlocks};
+use proto::{
+    Cid,
+    blocks::{NameBlocks, NamedCodec, PutBlocks},
+};
 use tokio::task::JoinSet;
-use unixfs::{Block, Chunker, ImportOptions, Layout, Node, cid_raw, leaf};
+use unixfs::{Block, Chunker, Frame, ImportOptions, Layout, Leaves, Node, cid_raw, leaf_named};
 
 use crate::{
     blocks::{Blocks, Failed, Ipfs},
@@ -17,7 +22,7 @@ use crate::{
 /// A batch goes out with its last leaf. Two leaves of the default size make a message of half a megabyte.
 const BATCH_BYTES: usize = 512 * 1024;
 /// So many batches of one file are on their way at a time; one, when a leaf alone fills a batch.
-const ON_THE_WAY: usize = 2;
+const ON_THE_WAY: usize = 3;
 
 /// A file on its way in. Dropped, it asks for nothing more, and what it has put is garbage.
 #[derive(Debug)]
@@ -33,15 +38,24 @@ pub struct Intake<B> {
     /// The bytes of that chunk, when they were put away for a while.
     parked: Option<Cid>,
     batch: Batch,
-    puts: JoinSet<Result<(), Failed>>,
+    sent: u64,
+    puts: JoinSet<Result<Named, Failed>>,
+    /// Leaves whose batch came back before one that was sent earlier.
+    early: BTreeMap<u64, Vec<Node>>,
+    laid_out: u64,
+    /// What was built above the leaves and not put yet.
+    nodes: Vec<Block>,
 }
 
 #[derive(Debug, Default)]
 struct Batch {
-    blocks: Vec<Block>,
-    leaves_bytes: usize,
+    chunks: Vec<Bytes>,
+    bytes: usize,
     spaces: Vec<Space>,
 }
+
+/// A batch that is with the IPFS daemon: its place in the file, and its leaves.
+type Named = (u64, Vec<Node>);
 
 impl<B: Blocks> Intake<B> {
     /// A file without bytes so far.
@@ -56,7 +70,11 @@ impl<B: Blocks> Intake<B> {
             space: None,
             parked: None,
             batch: Batch::default(),
+            sent: 0,
             puts: JoinSet::new(),
+            early: BTreeMap::new(),
+            laid_out: 0,
+            nodes: Vec::new(),
         }
     }
 
@@ -97,7 +115,7 @@ impl<B: Blocks> Intake<B> {
         self.send_batch().await?;
         loop {
             tokio::select! {
-                Some(put) = self.puts.join_next() => arrived(put)?,
+                Some(put) = self.puts.join_next() => self.arrived(put)?,
                 space = self.memory.take() => return Ok(space),
             }
         }
@@ -148,67 +166,107 @@ impl<B: Blocks> Intake<B> {
     /// As [`Intake::make_room`].
     pub async fn finish(mut self) -> Result<Node, Failed> {
         self.make_room().await?;
-        if let Some(last) = self.chunker.finish() {
-            self.add(last).await?;
+        match self.chunker.finish() {
+            Some(last) => self.add(last).await?,
+            None if self.file_bytes == 0 => self.add(Bytes::new()).await?,
+            None => {}
         }
-        let layout = std::mem::replace(&mut self.layout, Layout::new(self.options));
-        let Ok(root) = layout.finish(&mut self.batch.blocks);
         self.send_batch().await?;
         while let Some(put) = self.puts.join_next().await {
-            arrived(put)?;
+            self.arrived(put)?;
         }
+        let layout = std::mem::replace(&mut self.layout, Layout::new(self.options));
+        let Ok(root) = layout.finish(&mut self.nodes);
+        self.put_nodes().await?;
         Ok(root)
     }
 
     async fn add(&mut self, chunk: Bytes) -> Result<(), Failed> {
-        let (block, node) = leaf(&self.options, chunk);
-        self.batch.leaves_bytes += block.bytes.len();
-        self.batch.blocks.push(block);
+        self.batch.bytes += chunk.len();
+        self.batch.chunks.push(chunk);
         self.batch.spaces.extend(self.space.take());
-        let Ok(()) = self.layout.push(node, &mut self.batch.blocks);
-        if self.batch.leaves_bytes >= BATCH_BYTES { self.send_batch().await } else { Ok(()) }
+        if self.batch.bytes >= BATCH_BYTES { self.send_batch().await } else { Ok(()) }
     }
 
     async fn send_batch(&mut self) -> Result<(), Failed> {
-        if self.batch.blocks.is_empty() {
+        if self.batch.chunks.is_empty() {
             return Ok(());
         }
         let most = if self.options.chunk_bytes.get() >= BATCH_BYTES { 1 } else { ON_THE_WAY };
         while self.puts.len() >= most
             && let Some(put) = self.puts.join_next().await
         {
-            arrived(put)?;
+            self.arrived(put)?;
         }
-        let Batch { blocks, spaces, .. } = std::mem::take(&mut self.batch);
-        let (ipfs, question) = (self.ipfs.clone(), together(blocks));
+        self.put_nodes().await?;
+        let Batch { chunks, spaces, .. } = std::mem::take(&mut self.batch);
+        let (ipfs, options, place) = (self.ipfs.clone(), self.options, self.sent);
+        self.sent += 1;
         self.puts.spawn(async move {
-            let put = ipfs.put(question).await;
+            let named = name(&ipfs, &options, chunks).await;
             drop(spaces);
-            put
+            named.map(|leaves| (place, leaves))
         });
+        Ok(())
+    }
+
+    /// Lays out the leaves that came back, as far as those before them have.
+    fn arrived(&mut self, put: Result<Result<Named, Failed>, tokio::task::JoinError>) -> Result<(), Failed> {
+        // A task of ours neither panics nor is it cancelled while anybody waits for it.
+        let (place, leaves) = put.unwrap_or_else(|error| Err(Failed::Refused(error.to_string())))?;
+        self.early.insert(place, leaves);
+        while let Some(leaves) = self.early.remove(&self.laid_out) {
+            self.laid_out += 1;
+            for leaf in leaves {
+                let Ok(()) = self.layout.push(leaf, &mut self.nodes);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts what stands above the leaves: a block of some kilobytes for every 40 MiB.
+    async fn put_nodes(&mut self) -> Result<(), Failed> {
+        for node in std::mem::take(&mut self.nodes) {
+            self.ipfs.put(one_block(Cid(node.cid), node.bytes)).await?;
+        }
         Ok(())
     }
 }
 
-/// A task of ours neither panics nor is it cancelled while anybody waits for it.
-fn arrived(put: Result<Result<(), Failed>, tokio::task::JoinError>) -> Result<(), Failed> {
-    put.unwrap_or_else(|error| Err(Failed::Refused(error.to_string())))
+/// Has the leaves of some chunks put and named.
+async fn name<B: Blocks>(ipfs: &Ipfs<B>, options: &ImportOptions, chunks: Vec<Bytes>) -> Result<Vec<Node>, Failed> {
+    let lengths: Vec<usize> = chunks.iter().map(Bytes::len).collect();
+    let cids = ipfs.name(together(options, chunks)).await?;
+    if cids.len() != lengths.len() {
+        return Err(Failed::Refused(format!("{} blocks got {} names", lengths.len(), cids.len())));
+    }
+    let leaf = |(cid, length): (Cid, usize)| {
+        leaf_named(options, length, &cid.0).ok_or_else(|| Failed::Refused(format!("{cid} is no name by SHA2-256")))
+    };
+    cids.into_iter().zip(lengths).map(leaf).collect()
 }
 
-fn together(blocks: Vec<Block>) -> PutBlocks {
-    let mut bytes = BytesMut::with_capacity(blocks.iter().map(|block| block.bytes.len()).sum());
-    let mut names = Vec::with_capacity(blocks.len());
-    for block in blocks {
-        names.push((Cid(block.cid), length(&block.bytes)));
-        bytes.extend_from_slice(&block.bytes);
+fn together(options: &ImportOptions, chunks: Vec<Bytes>) -> NameBlocks {
+    let frames: Vec<Frame> = chunks.iter().map(|chunk| Frame::of(options, chunk.len())).collect();
+    let leaf_bytes = |(chunk, frame): (&Bytes, &Frame)| frame.head.len() + chunk.len() + frame.tail.len();
+    let lengths: Vec<usize> = chunks.iter().zip(&frames).map(leaf_bytes).collect();
+    let mut bytes = BytesMut::with_capacity(lengths.iter().sum());
+    for (chunk, frame) in chunks.iter().zip(&frames) {
+        bytes.extend_from_slice(&frame.head);
+        bytes.extend_from_slice(chunk);
+        bytes.extend_from_slice(&frame.tail);
     }
-    PutBlocks { blocks: names, bytes: bytes.freeze() }
+    let codec = match options.leaves {
+        Leaves::Raw => NamedCodec::Raw,
+        Leaves::DagPb => NamedCodec::DagPb,
+    };
+    NameBlocks { codec, lengths: lengths.into_iter().map(length).collect(), bytes: bytes.freeze() }
 }
 
 fn one_block(cid: Cid, bytes: Bytes) -> PutBlocks {
-    PutBlocks { blocks: vec![(cid, length(&bytes))], bytes }
+    PutBlocks { blocks: vec![(cid, length(bytes.len()))], bytes }
 }
 
-fn length(block: &Bytes) -> u32 {
-    u32::try_from(block.len()).expect("a block has at most 2 MiB")
+fn length(block_bytes: usize) -> u32 {
+    u32::try_from(block_bytes).expect("a block has at most 2 MiB")
 }

@@ -13,7 +13,8 @@ pub const BATCH_BYTES: usize = 2 * 1024 * 1024;
 /// The most blocks that are looked for in one question.
 pub const BLOCKS_LIMIT: usize = 64;
 
-/// Asks to put blocks into the IPFS daemon. Safe to repeat: a block is named by its content.
+/// Asks to put blocks into the IPFS daemon. Safe to repeat: a block is named by its content. They outlive every process,
+/// and a power cut once a root above them is pinned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PutBlocks {
     /// The id and the length in bytes of each block, in order.
@@ -21,6 +22,35 @@ pub struct PutBlocks {
     /// Their bytes, one after the other: at most [`BATCH_BYTES`].
     #[serde(skip)]
     pub bytes: Bytes,
+}
+
+/// Asks to put blocks and to name them, so that they are hashed once on their way. They are kept as those of
+/// [`PutBlocks`] are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NameBlocks {
+    /// What all of them are.
+    pub codec: NamedCodec,
+    /// The length in bytes of each, in order.
+    pub lengths: Vec<u32>,
+    /// Their bytes, one after the other: at most [`BATCH_BYTES`].
+    #[serde(skip)]
+    pub bytes: Bytes,
+}
+
+/// What blocks are that somebody else is to name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NamedCodec {
+    /// Plain bytes.
+    Raw,
+    /// Nodes of files and folders.
+    DagPb,
+}
+
+/// How blocks were named.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BlockNames {
+    /// Their ids, by SHA2-256, in order.
+    pub cids: Vec<Cid>,
 }
 
 /// Asks for one block.
@@ -104,8 +134,8 @@ pub enum BlockError {
     Refused(String),
 }
 
-plain_messages!(GetBlock, GetBlocks, PinRoot, UnpinRoot, FindDaemon, DaemonState);
-attached_messages!(PutBlocks: bytes, BlockBytes: bytes, SomeBlocks: bytes);
+plain_messages!(BlockNames, GetBlock, GetBlocks, PinRoot, UnpinRoot, FindDaemon, DaemonState);
+attached_messages!(PutBlocks: bytes, NameBlocks: bytes, BlockBytes: bytes, SomeBlocks: bytes);
 
 interface! {
     /// Blocks: asked by `http-front`, `ingest-server`, `sync-agent` and the operator, answered by `ipfs-shim`.
@@ -116,4 +146,5 @@ interface! {
     4 => UnpinRoot  -> Result<(), BlockError>,          retry Safe;
     5 => FindDaemon -> Result<DaemonState, BlockError>, retry Safe;
     6 => GetBlocks  -> Result<SomeBlocks, BlockError>,  retry Safe;
+    7 => NameBlocks -> Result<BlockNames, BlockError>,  retry Safe;
 }

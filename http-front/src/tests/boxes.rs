@@ -14,7 +14,8 @@ use daemon::bus::AskError;
 use proto::{
     Answer, AnsweredBy, AnyId, Asked, Cid, CommentId, Epoch, Interface, LegacyId, Question, RequestId, Seq, Topic,
     blocks::{
-        BlockBytes, BlockError, DaemonState, FindDaemon, GetBlock, GetBlocks, PinRoot, PutBlocks, SomeBlocks, UnpinRoot,
+        BlockBytes, BlockError, BlockNames, DaemonState, FindDaemon, GetBlock, GetBlocks, NameBlocks, PinRoot, PutBlocks,
+        SomeBlocks, UnpinRoot,
     },
     interface::{decode, encode},
     posts::{Kept, PostComment, PostComments, PostError, Receipt, Receipts},
@@ -267,6 +268,7 @@ impl Answer<GetBlocks> for Shelf {
 
 never_asked! { Shelf, BlockError::Refused =>
     PutBlocks -> Result<(), BlockError>;
+    NameBlocks -> Result<BlockNames, BlockError>;
     PinRoot -> Result<(), BlockError>;
     UnpinRoot -> Result<(), BlockError>;
     FindDaemon -> Result<DaemonState, BlockError>;

@@ -13,7 +13,8 @@ use daemon::{bus::AskError, stop};
 use proto::{
     Answer, AnsweredBy as _, Asked, Cid, Question, RequestId,
     blocks::{
-        BlockBytes, BlockError, DaemonState, FindDaemon, GetBlock, GetBlocks, PinRoot, PutBlocks, SomeBlocks, UnpinRoot,
+        BlockBytes, BlockError, BlockNames, DaemonState, FindDaemon, GetBlock, GetBlocks, NameBlocks, NamedCodec,
+        PinRoot, PutBlocks, SomeBlocks, UnpinRoot,
     },
     interface::{decode, encode},
 };
@@ -108,6 +109,28 @@ impl Answer<PutBlocks> for Shelf {
         }
         assert!(bytes.is_empty());
         Ok(())
+    }
+}
+
+impl Answer<NameBlocks> for Shelf {
+    async fn answer(&self, question: NameBlocks, _: Asked) -> Result<BlockNames, BlockError> {
+        self.0.puts.acquire().await.unwrap().forget();
+        self.0.puts.add_permits(1);
+        let (mut bytes, mut cids) = (question.bytes, Vec::new());
+        for length in question.lengths {
+            let block = bytes.split_to(length as usize);
+            let cid = match question.codec {
+                NamedCodec::Raw => unixfs::cid_raw(&block),
+                NamedCodec::DagPb => unixfs::cid_dag_pb(unixfs::Version::V1, &block),
+            };
+            cids.push(Cid(cid));
+            // Kept by its hash, as a daemon keeps it: under every name that it may be asked by.
+            let v0 = matches!(question.codec, NamedCodec::DagPb)
+                .then(|| Cid(unixfs::cid_dag_pb(unixfs::Version::V0, &block)));
+            self.blocks().extend(v0.into_iter().chain([Cid(cid)]).map(|cid| (cid, block.clone())));
+        }
+        assert!(bytes.is_empty());
+        Ok(BlockNames { cids })
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use unixfs::{Block, CODEC_RAW, Cid, LinksError};
+use unixfs::{Block, CODEC_DAG_PB, CODEC_RAW, Cid, LinksError};
 
 use super::{Node, blocks::not_found};
 use crate::{refusal::Refusal, store::Key};
@@ -15,6 +15,11 @@ pub struct Walk {
     open: Vec<Cid>,
     seen: Seen,
 }
+
+/// A smaller block is read as a whole.
+const WORTH_A_LOOK: u32 = 4096;
+/// The tag and the length of a block's content.
+const START_BYTES: usize = 11;
 
 /// The blocks seen, by the end of their hash: two that agree in 128 bits of it would have to be made on purpose, at a
 /// cost that nobody can pay.
@@ -29,6 +34,17 @@ impl Seen {
         // Raw and not raw are two: below the one there may be more.
         self.0.insert(end.rotate_left(1) ^ u128::from(cid.codec() == CODEC_RAW))
     }
+}
+
+/// The size of a DAG-PB block that is here and has no links, as its first bytes tell: a leaf of a CIDv0 file is not read
+/// to learn that nothing hangs below it.
+fn leaf_bytes(node: &Node, cid: &Cid) -> Result<Option<u64>, Refusal> {
+    if cid.codec() != CODEC_DAG_PB {
+        return Ok(None);
+    }
+    let Some(block_bytes) = node.store.size_of(cid)?.filter(|bytes| *bytes > WORTH_A_LOOK) else { return Ok(None) };
+    let Some(start) = node.store.start_of(cid, START_BYTES)? else { return Ok(None) };
+    Ok(unixfs::is_linkless(&start, block_bytes as usize).then_some(u64::from(block_bytes)))
 }
 
 fn short(bytes: &[u8]) -> u128 {
@@ -61,6 +77,9 @@ impl Walk {
         if cid.codec() == CODEC_RAW {
             let bytes = node.store.size_of(&cid)?.ok_or_else(|| not_found(&cid))?;
             return Ok(Some((cid, u64::from(bytes))));
+        }
+        if let Some(bytes) = leaf_bytes(node, &cid)? {
+            return Ok(Some((cid, bytes)));
         }
         let block = node.named_block(&cid)?;
         self.follow(&block)?;

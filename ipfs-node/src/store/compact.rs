@@ -96,7 +96,7 @@ impl Shared {
 }
 
 /// The records of a segment in their order, dead ones included.
-struct Records {
+pub(super) struct Records {
     segment: u32,
     file: BufReader<std::fs::File>,
     at: u64,
@@ -105,13 +105,19 @@ struct Records {
 
 impl Records {
     fn of(segment: &Segment) -> io::Result<Self> {
-        // The cursor is this reader's alone: everybody else reads and writes at offsets.
-        let mut file = BufReader::with_capacity(BUFFER_BYTES, segment.file.try_clone()?);
-        file.seek(SeekFrom::Start(0))?;
-        Ok(Self { segment: segment.id, at: 0, end: file.get_ref().metadata()?.len(), file })
+        Self::after(segment, 0)
     }
 
-    fn next(&mut self) -> io::Result<Option<(Key, Place)>> {
+    /// Those that begin after so many bytes.
+    pub(super) fn after(segment: &Segment, bytes: u64) -> io::Result<Self> {
+        // The cursor is this reader's alone: everybody else reads and writes at offsets.
+        let mut file = BufReader::with_capacity(BUFFER_BYTES, segment.file.try_clone()?);
+        let at = bytes.next_multiple_of(record::RECORD_ALIGN);
+        file.seek(SeekFrom::Start(at))?;
+        Ok(Self { segment: segment.id, at, end: file.get_ref().metadata()?.len(), file })
+    }
+
+    pub(super) fn next(&mut self) -> io::Result<Option<(Key, Place)>> {
         while self.at < self.end {
             let head_bytes = (self.end - self.at).min(record::HEADER_BYTES_MAX as u64);
             let mut head = Vec::with_capacity(record::HEADER_BYTES_MAX);

@@ -142,7 +142,7 @@ impl Marks {
 fn below(shared: &Shared, cid: &Cid, missing: Missing, open: &mut Vec<Cid>) -> Result<(), MarkError> {
     let bytes = match unixfs::inline_block(cid) {
         Some(bytes) => Some(bytes),
-        None => shared.read(&Key::of(cid))?,
+        None => shared.read(&Key::of(cid), usize::MAX)?,
     };
     let Some(bytes) = bytes else {
         return if missing == Missing::Skip { Ok(()) } else { Err(MarkError::Missing(*cid)) };

@@ -5,7 +5,8 @@
 //!
 //! What was acknowledged survives: a session's blocks are synced to their segments, then the index commits them
 //! together with the roots that need them, then [`Session::commit`] returns. Whoever waits at that moment shares one
-//! commit. Bytes after the committed end of a segment were never acknowledged and are cut off at the next start.
+//! commit. Behind the committed end of a segment may stand blocks that were put and not committed: they outlive a process
+//! that is killed, for they are found at the next start; what else stands there is cut off.
 
 mod collect;
 mod commit;
@@ -16,6 +17,7 @@ mod index;
 mod lock;
 mod mark;
 mod record;
+mod recover;
 mod roots;
 mod segment;
 mod session;
@@ -46,6 +48,7 @@ use collect::Collection;
 use commit::Committer;
 use format::Files;
 use index::{Entry, Index};
+use recover::RecoverError;
 use segment::Segments;
 use state::State;
 
@@ -124,6 +127,13 @@ impl Store {
         if files == Files::New {
             format::finish(folder).map_err(at)?;
         }
+        let found = recover::recover(&folder.join("segments"), &index).map_err(|error| match error {
+            RecoverError::Io(cause) => at(cause),
+            RecoverError::Index(cause) => in_index(cause),
+        })?;
+        if found > 0 {
+            tracing::info!(blocks = found, "found blocks that were put before the last process died");
+        }
         let ends = index.segment_rows().map_err(in_index)?.into_iter().map(|(id, row)| (id, row.end)).collect();
         let segments = Segments::open(folder.join("segments"), options.segment_bytes, &ends);
         let segments = segments.map_err(|cause| damaged_or_io(folder, cause))?;
@@ -144,7 +154,7 @@ impl Store {
     pub fn get(&self, cid: &Cid) -> Result<Option<Bytes>, StoreError> {
         match unixfs::inline_block(cid) {
             Some(bytes) => Ok(Some(bytes)),
-            None => self.shared.read(&Key::of(cid)),
+            None => self.shared.read(&Key::of(cid), usize::MAX),
         }
     }
 
@@ -158,6 +168,18 @@ impl Store {
             return Ok(u32::try_from(bytes.len()).ok());
         }
         Ok(self.shared.find(&Key::of(cid))?.map(|entry| entry.place.block_bytes))
+    }
+
+    /// The first bytes of a block; `None` when it is not here.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::get`].
+    pub fn start_of(&self, cid: &Cid, most: usize) -> Result<Option<Bytes>, StoreError> {
+        match unixfs::inline_block(cid) {
+            Some(bytes) => Ok(Some(bytes.slice(..most.min(bytes.len())))),
+            None => self.shared.read(&Key::of(cid), most),
+        }
     }
 
     /// Whether a block is here.
@@ -244,7 +266,7 @@ impl Shared {
         Ok(self.index.find(&*self.index.read()?, key)?)
     }
 
-    fn read(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
+    fn read(&self, key: &Key, most: usize) -> Result<Option<Bytes>, StoreError> {
         for _ in 0..READ_TRIES {
             let Some(entry) = self.find(key)? else { return Ok(None) };
             // A segment that is gone was compacted: the index knows where its blocks are now.
@@ -252,7 +274,7 @@ impl Shared {
                 thread::yield_now();
                 continue;
             };
-            return segment.read(key, &entry.place).map(Some).map_err(StoreError::Read);
+            return segment.read_start(key, &entry.place, most).map(Some).map_err(StoreError::Read);
         }
         Err(StoreError::Read(io::Error::other(format!("block {key:?} stands in a segment that does not exist"))))
     }

@@ -41,8 +41,13 @@ impl Segment {
 
     /// Reads a block, checking that the record is the one that the index means.
     pub(crate) fn read(&self, key: &Key, place: &Place) -> io::Result<Bytes> {
+        self.read_start(key, place, usize::MAX)
+    }
+
+    /// The first bytes of a block, fewer if it has fewer.
+    pub(crate) fn read_start(&self, key: &Key, place: &Place, most: usize) -> io::Result<Bytes> {
         let header_bytes = record::header_bytes(key);
-        let mut bytes = vec![0; header_bytes + place.block_bytes as usize];
+        let mut bytes = vec![0; header_bytes + most.min(place.block_bytes as usize)];
         self.file.read_exact_at(&mut bytes, place.offset)?;
         if record::read_header(&bytes) != Some((*key, place.block_bytes)) {
             let what = format!("segment {} has another record at {}", self.id, place.offset);
@@ -162,6 +167,16 @@ impl Segments {
             _ => Ok(()),
         }
     }
+}
+
+/// The files of a folder that are segments by their names; none when there is no folder.
+pub(crate) fn files(folder: &Path) -> io::Result<Vec<(u32, PathBuf)>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?;
+    Ok(paths.into_iter().filter_map(|path| Some((id_of(&path)?, path))).collect())
 }
 
 fn path_of(folder: &Path, id: u32) -> PathBuf {

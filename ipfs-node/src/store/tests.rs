@@ -352,6 +352,53 @@ fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
+/// What a process leaves that is killed after it committed some blocks and put others, in several segments.
+fn killed(committed: u32, put_only: u32) -> tempfile::TempDir {
+    let (folder, crashed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = Store::open(folder.path(), StoreOptions { early_bytes: u64::MAX, ..SMALL }).unwrap();
+    put(&store, &(0..committed).map(numbered).collect::<Vec<_>>());
+    let session = store.session();
+    (committed..committed + put_only).for_each(|number| _ = session.put(&numbered(number)).unwrap());
+    copy_folder(folder.path(), crashed.path());
+    crashed
+}
+
+#[test]
+fn what_was_put_and_not_committed_outlives_a_killed_process() {
+    for committed in [0, 10] {
+        let crashed = killed(committed, 60);
+        assert!(segment_files(crashed.path()).len() > 1);
+        for _ in 0..2 {
+            let store = open(crashed.path());
+            assert_eq!(store.size().unwrap().blocks, u64::from(committed) + 60);
+            for block in (0..committed + 60).map(numbered) {
+                assert_eq!(store.get(&block.cid).unwrap(), Some(block.bytes));
+            }
+            assert_eq!(store.verify().count(), 0);
+        }
+        let store = open(crashed.path());
+        store.collect(|_| {}).unwrap();
+        assert_eq!(store.size().unwrap().blocks, 0);
+    }
+}
+
+#[test]
+fn what_was_being_written_is_left_out_and_what_stands_behind_it_is_found() {
+    let crashed = killed(1, 9);
+    let path = &segment_files(crashed.path())[0];
+    let mut bytes = fs::read(path).unwrap();
+    let key = Key::of(&numbered(0).cid);
+    let record = usize::try_from(record::record_bytes(&key, 200)).unwrap();
+    // The third stopped in the middle, the fifth never began.
+    bytes[3 * record - 100..3 * record].fill(0);
+    bytes[4 * record..5 * record].fill(0);
+    fs::write(path, bytes).unwrap();
+    let store = open(crashed.path());
+    let there = |number: &u32| store.get(&numbered(*number).cid).unwrap().is_some();
+    assert_eq!((0..10).filter(there).collect::<Vec<_>>(), [0, 1, 3, 5, 6, 7, 8, 9]);
+    assert_eq!(store.verify().count(), 0);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 

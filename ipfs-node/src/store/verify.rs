@@ -26,7 +26,7 @@ impl Store {
     #[must_use]
     pub fn fault(&self, key: Key) -> Option<Fault> {
         let cid = key.raw_cid()?;
-        let what = match self.shared.read(&key) {
+        let what = match self.shared.read(&key, usize::MAX) {
             // Deleted since the key was listed.
             Ok(None) => return None,
             Ok(Some(bytes)) => unixfs::verify(&cid, &bytes).err()?.to_string(),

@@ -34,6 +34,8 @@ pub(super) static COMMANDS: &[Command] = &[
             ("pin", "", Kind::Flag),
             ("allow-big-block", "", Kind::Flag),
             ("format", "f", Kind::Text),
+            // Ours: with `false` the blocks outlive this process, but a power cut only once they are pinned.
+            ("sync", "", Kind::Flag),
         ],
         run: put,
     },
@@ -57,6 +59,7 @@ struct BlockStat {
 fn put(node: &Arc<Node>, call: &Call, upload: &mut Upload, reply: &mut Reply) -> Result<(), Refusal> {
     let (text, naming) = (CidText::of(call)?, Naming::of(call)?);
     let (pin, big) = (call.is_on("pin"), call.is_on("allow-big-block"));
+    let durable = pin || call.flag("sync") != Some(false);
     let limit_bytes = if big { BIG_BLOCK_BYTES_MAX } else { BLOCK_BYTES_MAX };
     let session = node.store.session();
     let (mut rows, mut roots) = (Vec::new(), Vec::new());
@@ -72,12 +75,14 @@ fn put(node: &Arc<Node>, call: &Call, upload: &mut Upload, reply: &mut Reply) ->
         let keep = Pin { cid: block.cid, kind: PinKind::Recursive, name: String::new() };
         roots.extend(pin.then_some(RootChange::Pin(keep)));
         rows.push(BlockStat { key: text.write(&block.cid), size: block.bytes.len() });
-        if rows.len() == ROWS_PER_COMMIT {
+        if rows.len() == ROWS_PER_COMMIT && durable {
             session.commit(std::mem::take(&mut roots))?;
             tell(&mut rows, reply)?;
         }
     }
-    session.commit(roots)?;
+    if durable {
+        session.commit(roots)?;
+    }
     tell(&mut rows, reply)
 }
 
