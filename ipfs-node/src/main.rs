@@ -6,14 +6,18 @@ use std::process::ExitCode;
 
 use daemon::{Boot, Failure, OrFail as _};
 use ipfs_node::{
-    memory,
+    cli, memory,
     node::{Limits, Node, NodeError},
+    peer::Peer,
     server::Server,
     store::{OpenError, StoreOptions},
 };
 use proto::wiring::IpfsNode;
 
 fn main() -> ExitCode {
+    if let Some(ended) = cli::run() {
+        return ended;
+    }
     daemon::main(|boot: Boot<IpfsNode>| {
         boot.holds_private_key();
         memory::keep_buffers();
@@ -24,9 +28,13 @@ fn main() -> ExitCode {
             let limits = Limits { storage_max_bytes: config.storage_max_gib << 30 };
             let node = Node::open(&running.path(&repository), StoreOptions::default(), limits).map_err(failure)?;
             let (rpc, gateway) = (running.listener(&rpc)?, running.listener(&gateway)?);
+            let met =
+                Peer::start(&node, &config).await.map_err(|error| Failure::config(error.to_string()).because(error))?;
             let server = Server::new(node, rpc, gateway, &config.rpc_allow_origins);
             let server = server.or_fail("cannot read the address of a listener")?;
+            let server = server.with_gateway(|gateway| gateway.configured(&config));
             let (stop, pulse) = (running.stop(), running.pulse());
+            met.iter().for_each(|(purpose, address)| pulse.listens(purpose, address.clone()));
             #[cfg(feature = "leak")]
             ipfs_node::leak::start().or_fail("cannot start to leak")?;
             running.ready();

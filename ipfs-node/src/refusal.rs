@@ -21,6 +21,8 @@ pub struct Refusal {
 enum RefusalKind {
     /// The command was understood but failed: 500 and JSON.
     Failed,
+    /// As that, because time ran out.
+    TimedOut,
     /// The client asked for what cannot be: 400 and JSON.
     Client,
     /// The request could not be understood: 400 and plain text.
@@ -55,6 +57,18 @@ impl Refusal {
         Self { message: message.into(), kind: RefusalKind::Unreadable }
     }
 
+    /// What was asked for did not come in time.
+    #[must_use]
+    pub fn timed_out() -> Self {
+        Self { message: "context deadline exceeded".to_owned(), kind: RefusalKind::TimedOut }
+    }
+
+    /// Whether what was asked for did not come in time.
+    #[must_use]
+    pub fn is_timed_out(&self) -> bool {
+        self.kind == RefusalKind::TimedOut
+    }
+
     /// No such command.
     #[must_use]
     pub fn unknown() -> Self {
@@ -87,7 +101,7 @@ impl Refusal {
 
     pub(crate) const fn status(&self) -> StatusCode {
         match self.kind {
-            RefusalKind::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+            RefusalKind::Failed | RefusalKind::TimedOut => StatusCode::INTERNAL_SERVER_ERROR,
             RefusalKind::Client | RefusalKind::Unreadable => StatusCode::BAD_REQUEST,
             RefusalKind::Unknown => StatusCode::NOT_FOUND,
         }
@@ -95,14 +109,14 @@ impl Refusal {
 
     pub(crate) const fn content_type(&self) -> &'static str {
         match self.kind {
-            RefusalKind::Failed | RefusalKind::Client => "application/json",
+            RefusalKind::Failed | RefusalKind::TimedOut | RefusalKind::Client => "application/json",
             RefusalKind::Unreadable | RefusalKind::Unknown => "text/plain; charset=utf-8",
         }
     }
 
     pub(crate) fn body(&self) -> String {
         let code = match self.kind {
-            RefusalKind::Failed => 0,
+            RefusalKind::Failed | RefusalKind::TimedOut => 0,
             RefusalKind::Client => 1,
             RefusalKind::Unreadable | RefusalKind::Unknown => return format!("{}\n", self.message),
         };
@@ -130,6 +144,18 @@ impl From<CollectError> for Refusal {
         Self::from_error(&error)
     }
 }
+
+macro_rules! from_errors_of_the_peer {
+    ($($error:ident)*) => { $(
+        impl From<swarm::$error> for Refusal {
+            fn from(error: swarm::$error) -> Self {
+                Self::from_error(&error)
+            }
+        }
+    )* };
+}
+
+from_errors_of_the_peer! { ConnectError DhtError Gone PubsubError StreamError }
 
 impl From<unixfs::ReadError> for Refusal {
     fn from(error: unixfs::ReadError) -> Self {

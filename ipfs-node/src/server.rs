@@ -48,6 +48,8 @@ pub struct Server {
     gateway_listener: TcpListener,
     rpc: Rpc,
     gateway: Gateway,
+    /// Whether clients are told where it is.
+    is_told: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -70,7 +72,19 @@ impl Server {
     ) -> io::Result<Self> {
         let rpc = Rpc::new(Arc::clone(&node), rpc_listener.local_addr()?, allow_origins);
         let gateway = Gateway::new(Arc::clone(&node));
-        Ok(Self { node, rpc_listener, gateway_listener, rpc, gateway })
+        Ok(Self { node, rpc_listener, gateway_listener, rpc, gateway, is_told: true })
+    }
+
+    /// The same server, its gateway changed like this.
+    #[must_use]
+    pub fn with_gateway(self, change: impl FnOnce(Gateway) -> Gateway) -> Self {
+        Self { gateway: change(self.gateway), ..self }
+    }
+
+    /// The same server, which only who has started it will find.
+    #[must_use]
+    pub(crate) fn untold(self) -> Self {
+        Self { is_told: false, ..self }
     }
 
     /// Serves until `stop` is asked or the command `shutdown` came, then lets open calls end. `beat` is called by the
@@ -81,7 +95,7 @@ impl Server {
     /// When the files that tell the addresses cannot be written; when the disk has failed under the store.
     pub async fn run(self, stop: impl Future<Output = ()>, beat: impl Fn()) -> io::Result<()> {
         let addresses = [("api", self.rpc_listener.local_addr()?), ("gateway", self.gateway_listener.local_addr()?)];
-        let _told = Told::write(self.node.store.folder(), addresses)?;
+        let _told = self.is_told.then(|| Told::write(self.node.store.folder(), addresses)).transpose()?;
         let graceful = GracefulShutdown::new();
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         let mut beats = interval(BEAT_EVERY);
@@ -117,6 +131,9 @@ impl Server {
             }
         }
         drop((self.rpc_listener, self.gateway_listener));
+        if let Some(peer) = self.node.peer() {
+            peer.stop().await;
+        }
         if timeout(DRAIN_WAIT, graceful.shutdown()).await.is_err() {
             tracing::warn!(wait_ms = DRAIN_WAIT.as_millis(), "calls that did not end in time were cut");
         }
@@ -176,7 +193,8 @@ impl Drop for Told {
     }
 }
 
-fn multiaddr(address: SocketAddr) -> String {
+/// `/ip4/127.0.0.1/tcp/80`
+pub(crate) fn multiaddr(address: SocketAddr) -> String {
     let family = if address.is_ipv4() { "ip4" } else { "ip6" };
     format!("/{family}/{}/tcp/{}", address.ip(), address.port())
 }

@@ -19,7 +19,7 @@ pub(crate) use keystore::{KeyStore, KeyStoreError, Overwrite, SELF};
 pub(crate) use paths::{below_ipns, content_path, name_path};
 pub(crate) use publish::{Draw, Publication, PublishError};
 pub(crate) use republish::{LIFETIME, keep_alive};
-pub(crate) use resolve::{Depth, Kept};
+pub(crate) use resolve::{Depth, Kept, ResolveError};
 
 use std::{
     io,

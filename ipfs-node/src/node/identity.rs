@@ -56,10 +56,22 @@ impl Identity {
         Ok(Self { key })
     }
 
+    /// The key as names and the peer side take it.
+    #[must_use]
+    pub fn key_pair(&self) -> ipns::KeyPair {
+        ipns::KeyPair::generate(ipns::KeyKind::Ed25519, self.key.as_bytes()).expect("32 bytes are an ed25519 key")
+    }
+
     /// The public key as libp2p writes it: a protobuf of its kind (ed25519) and its bytes.
     #[must_use]
     pub fn public_key(&self) -> Vec<u8> {
         [&[0x08, 0x01, 0x12, 0x20], &self.key.verifying_key().as_bytes()[..]].concat()
+    }
+
+    /// The private key as libp2p writes it: a protobuf of its kind (ed25519), its seed and the public key.
+    #[must_use]
+    pub fn private_key(&self) -> Vec<u8> {
+        [&[0x08, 0x01, 0x12, 0x40], &self.key.to_keypair_bytes()[..]].concat()
     }
 
     /// The public key in base64, as `id` shows it.

@@ -1,23 +1,30 @@
-//! The node: what all commands share. The store, who we are, the threads that hash, the writable folder.
+//! The node: what all commands share. The store, who we are, the threads that hash, the writable folder, the peer.
 //!
-//! Asked by the RPC and the gateway, on any thread.
+//! Asked by the RPC and the gateway, on any thread. Each of them has a [`Node`] of its own, which says how far it may
+//! reach: only to what is here, or to peers too. What is behind it, [`Parts`], is one.
 
 mod blocks;
 mod identity;
 mod path;
 mod pins;
+mod reach;
 mod upkeep;
 mod walk;
 
 pub(crate) use blocks::not_found;
+pub(crate) use path::in_kubos_words;
 pub(crate) use pins::{Kept, Progress};
+pub(crate) use reach::{FetchFault, Fetched, Patience, Reach, Source};
 pub(crate) use upkeep::Upkeep;
 
 use std::{
     fmt, io,
+    ops::Deref,
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
 };
+
+use proto::config::IpfsNode;
 
 pub use identity::Identity;
 pub use path::{IpfsPath, PathError};
@@ -25,6 +32,10 @@ pub use walk::Walk;
 
 use crate::{
     import::Hashers,
+    names::{Names, NamesError},
+    peer::Peer,
+    provide::Providing,
+    refusal::Refusal,
     store::{OpenError, RootChange, Store, StoreError, StoreOptions},
 };
 
@@ -35,13 +46,27 @@ pub struct Limits {
     pub storage_max_bytes: u64,
 }
 
-/// The node.
+/// The node, as one asker has it.
 #[derive(Debug)]
 pub struct Node {
+    parts: Arc<Parts>,
+    /// How far this asker's reading goes.
+    reach: Reach,
+    /// How long this asker waits for others.
+    patience: Patience,
+}
+
+/// What all askers share.
+#[derive(Debug)]
+pub struct Parts {
     /// Blocks, pins and the root of the writable folder.
     pub store: Store,
     /// Who we are.
     pub identity: Identity,
+    /// Keys, and what they and others point to.
+    pub(crate) names: Names,
+    /// What is announced, and when.
+    pub(crate) providing: Arc<Providing>,
     /// The threads that hash.
     pub hashers: Hashers,
     /// Limits from the configuration.
@@ -52,7 +77,49 @@ pub struct Node {
     pub(crate) pin_turn: Mutex<()>,
     /// Rung by the command `shutdown`.
     pub stopping: tokio::sync::Notify,
+    /// The peer side, once it has started; never if there is none.
+    peer: OnceLock<Peer>,
+    config: OnceLock<IpfsNode>,
 }
+
+impl Deref for Node {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
+}
+
+impl Parts {
+    /// Its section of the configuration.
+    pub fn config(&self) -> &IpfsNode {
+        self.config.get_or_init(IpfsNode::default)
+    }
+
+    /// Tells the node its section of the configuration, for good.
+    pub fn configure(&self, config: IpfsNode) {
+        let _ = self.config.set(config);
+    }
+
+    /// The peer side; none when the configuration has none, or while it starts.
+    pub fn peer(&self) -> Option<&Peer> {
+        self.peer.get()
+    }
+
+    /// The peer side, which the command needs.
+    pub(crate) fn online(&self) -> Result<&Peer, Refusal> {
+        self.peer().ok_or_else(|| Refusal::failed(OFFLINE))
+    }
+
+    /// Gives the node its peer side, for good.
+    pub fn join(&self, peer: Peer) {
+        // A second one would have no port to listen at.
+        let _ = self.peer.set(peer);
+    }
+}
+
+/// What Kubo says, and what is to be done about it here.
+const OFFLINE: &str = "this command must be run in online mode: set [ipfs-node] swarm_listen in rookery.toml";
 
 /// Why there is no node.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +133,18 @@ pub enum NodeError {
     /// The key.
     #[error("cannot read or make the node's key at {path}; check the folder's permissions")]
     Identity {
+        /// Where.
+        path: std::path::PathBuf,
+        /// What the file system says.
+        #[source]
+        cause: io::Error,
+    },
+    /// Keys or records of names.
+    #[error(transparent)]
+    Names(#[from] NamesError),
+    /// What is to be announced.
+    #[error("cannot read {path}, which says what is to be announced; check its permissions, or remove it")]
+    Providing {
         /// Where.
         path: std::path::PathBuf,
         /// What the file system says.
@@ -88,10 +167,43 @@ impl Node {
         begin_mfs(&store)?;
         let path = folder.join("identity");
         let identity = Identity::open(&path).map_err(|cause| NodeError::Identity { path, cause })?;
+        let names = Names::open(folder, identity.key_pair())?;
+        let providing =
+            Providing::open(folder).map_err(|cause| NodeError::Providing { path: folder.join("providing"), cause })?;
+        let providing = Arc::new(providing);
         let hashers = Hashers::start().map_err(NodeError::Threads)?;
         let (mfs_turn, pin_turn) = (Mutex::default(), Mutex::default());
-        let stopping = tokio::sync::Notify::new();
-        Ok(Arc::new(Self { store, identity, hashers, limits, mfs_turn, pin_turn, stopping }))
+        let (stopping, peer, config) = (tokio::sync::Notify::new(), OnceLock::new(), OnceLock::new());
+        let parts =
+            Parts { store, identity, names, providing, hashers, limits, mfs_turn, pin_turn, stopping, peer, config };
+        Ok(Arc::new(Self { parts: Arc::new(parts), reach: Reach::Here, patience: Patience::default() }))
+    }
+
+    /// The node for an asker that wants what is here, and nothing else.
+    #[must_use]
+    pub fn here(&self) -> Self {
+        self.with(Reach::Here, self.patience.clone())
+    }
+
+    /// The node for an asker that also wants what peers have, as long as it is patient; if there is a peer side.
+    pub(crate) fn reaching_out(&self, patience: Patience) -> Self {
+        let source = self.peer().and_then(Peer::source);
+        let reach = source.map_or(Reach::Here, Reach::out);
+        self.with(reach, patience)
+    }
+
+    fn with(&self, reach: Reach, patience: Patience) -> Self {
+        Self { parts: Arc::clone(&self.parts), reach, patience }
+    }
+
+    /// The node for an asker of this patience, who wants what is here and nothing else.
+    pub(crate) fn waiting(&self, patience: Patience) -> Self {
+        self.with(Reach::Here, patience)
+    }
+
+    /// Waits for what others have to do: not past the asker's time, nor for an asker that is gone.
+    pub(crate) fn wait<T>(&self, work: impl Future<Output = T>) -> Result<T, Refusal> {
+        self.patience.wait(work)
     }
 }
 

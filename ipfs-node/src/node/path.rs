@@ -1,13 +1,23 @@
 //! Paths as commands take them: `/ipfs/<cid>/a/b`, `<cid>/a/b`, `ipfs://<cid>/a/b`.
 //!
+//! Names (`/ipns/…`) are followed first.
+//!
 //! Asked by commands and the gateway.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use thiserror::Error;
 use unixfs::{Cid, ReadError, Resolver};
 
 use super::Node;
-use crate::refusal::Refusal;
+use crate::{
+    names::{self, Depth, Kept, Values},
+    refusal::Refusal,
+};
+
+/// The longest that the network is asked for one name, as with Kubo.
+const LOOKUP: Duration = Duration::from_secs(60);
 
 /// A root and the way from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,9 +42,9 @@ pub enum PathError {
         /// What is wrong with it.
         cause: String,
     },
-    /// Another kind of name.
-    #[error("{0:?} cannot be resolved: this daemon resolves /ipfs paths only, give the CID instead")]
-    Namespace(String),
+    /// A name: it has to be followed first.
+    #[error("{0:?} is a name where a path below /ipfs/ is expected; give the CID it points to")]
+    Name(String),
 }
 
 impl IpfsPath {
@@ -47,7 +57,7 @@ impl IpfsPath {
         let short = || PathError::Short(text.to_owned());
         let rest = text.strip_prefix("ipfs://").or_else(|| text.strip_prefix("/ipfs/")).unwrap_or(text);
         if rest.starts_with("/ipns/") || rest.starts_with("ipns://") {
-            return Err(PathError::Namespace(text.to_owned()));
+            return Err(PathError::Name(text.to_owned()));
         }
         let is_bare = rest.len() == text.len();
         let mut segments = rest.split('/').filter(|segment| !segment.is_empty() && *segment != ".").map(str::to_owned);
@@ -79,7 +89,30 @@ impl From<PathError> for Refusal {
 impl Node {
     /// The block where a path ends.
     pub(crate) fn resolve(&self, text: &str) -> Result<Cid, Refusal> {
-        self.resolve_path(&IpfsPath::parse(text)?)
+        self.resolve_path(&self.content_path(text)?)
+    }
+
+    /// A path below `/ipfs/`: names are followed until it is one.
+    pub(crate) fn content_path(&self, text: &str) -> Result<IpfsPath, Refusal> {
+        let Some(path) = names::below_ipns(text) else { return Ok(IpfsPath::parse(text)?) };
+        Ok(IpfsPath::parse(&self.follow(&path)?)?)
+    }
+
+    /// The path below `/ipfs/` that a path below `/ipns/` leads to.
+    pub(crate) fn follow(&self, path: &str) -> Result<String, Refusal> {
+        self.follow_to(path, Depth::WHOLE)
+    }
+
+    fn follow_to(&self, path: &str, depth: Depth) -> Result<String, Refusal> {
+        let network = self.network(Some(LOOKUP));
+        let network = network.as_ref().map(|network| network as &dyn Values);
+        let followed = self.names.resolve(path, depth, Kept::Believed, network);
+        followed.map_err(|error| Refusal::from_error(&error))
+    }
+
+    /// Where the name at the front of a path points, which may be another name.
+    pub(crate) fn follow_once(&self, path: &str) -> Result<String, Refusal> {
+        self.follow_to(path, Depth::ONE)
     }
 
     /// The block where a path ends.
@@ -104,7 +137,8 @@ impl Node {
     }
 }
 
-fn in_kubos_words(error: ReadError) -> Refusal {
+/// Why a path cannot be followed, in the words that clients look at.
+pub(crate) fn in_kubos_words(error: ReadError) -> Refusal {
     match &error {
         ReadError::NotFound { folder, name } => {
             Refusal::failed(format!("no link named {:?} under {folder}", String::from_utf8_lossy(name)))
@@ -137,6 +171,6 @@ mod tests {
             let refusal = IpfsPath::parse(text).unwrap_err().to_string();
             assert_eq!(refusal, format!("invalid path {text:?}: path does not have enough components"));
         }
-        assert!(matches!(IpfsPath::parse("/ipns/example.org"), Err(PathError::Namespace(_))));
+        assert!(matches!(IpfsPath::parse("/ipns/example.org"), Err(PathError::Name(_))));
     }
 }

@@ -1,4 +1,4 @@
-//! Pins: what the operator wants kept. A pin is made only of what is here as a whole.
+//! Pins: what the operator wants kept. A pin is made only of what is here as a whole, or has been fetched.
 //!
 //! Asked by `pin/*`, `add`, `dag/import` and `block/rm`. The store keeps them.
 
@@ -9,7 +9,7 @@ use std::{
 
 use unixfs::{CODEC_RAW, Cid, dag_pb::PbNode};
 
-use super::{Node, Walk, blocks::not_found};
+use super::{Node, Walk};
 use crate::{
     refusal::Refusal,
     store::{Pin, PinKind, RootChange},
@@ -47,7 +47,7 @@ impl Node {
         self.pin_turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Pins a block, or a block and all below it, which must be here.
+    /// Pins a block, or a block and all below it, which must be here or within the asker's reach.
     pub(crate) fn pin(
         &self,
         cid: Cid,
@@ -57,7 +57,7 @@ impl Node {
     ) -> Result<(), Refusal> {
         let _protection = self.store.protect(cid)?;
         match kind {
-            PinKind::Direct => _ = self.store.size_of(&cid)?.ok_or_else(|| not_found(&cid))?,
+            PinKind::Direct => _ = self.block_bytes(&cid, |_| Vec::new())?,
             PinKind::Recursive => self.check_whole(cid, tell)?,
         }
         let _turn = self.pin_turn();
@@ -66,7 +66,7 @@ impl Node {
             return Err(Refusal::failed(format!("{cid} already pinned recursively")));
         }
         let pin = Pin { cid, kind, name: name.to_owned() };
-        Ok(self.store.session().commit([RootChange::Pin(pin)])?)
+        Ok(self.commit([RootChange::Pin(pin)])?)
     }
 
     fn check_whole(&self, root: Cid, tell: &mut impl FnMut(Progress) -> Result<(), Refusal>) -> Result<(), Refusal> {
@@ -105,7 +105,7 @@ impl Node {
         }
         let new = RootChange::Pin(Pin { cid: to, ..old });
         let changes = [Some(new), unpin.then_some(RootChange::Unpin(from))];
-        Ok(self.store.session().commit(changes.into_iter().flatten())?)
+        Ok(self.commit(changes.into_iter().flatten())?)
     }
 
     fn recursive_pin(&self, cid: &Cid) -> Result<Pin, Refusal> {
@@ -122,12 +122,12 @@ impl Node {
                 continue;
             }
             if new.codec() == CODEC_RAW {
-                self.store.size_of(&new)?.ok_or_else(|| not_found(&new))?;
+                self.block_bytes(&new, |most| upcoming(&open, most))?;
                 continue;
             }
-            let old_links = old.map_or(Ok(Vec::new()), |old| self.named_links(&old))?;
+            let old_links = old.map_or(Ok(Vec::new()), |old| self.named_links(&old, |_| Vec::new()))?;
             let had: HashSet<Cid> = old_links.iter().map(|(_, cid)| *cid).collect();
-            for (at, (name, cid)) in self.named_links(&new)?.into_iter().enumerate() {
+            for (at, (name, cid)) in self.named_links(&new, |most| upcoming(&open, most))?.into_iter().enumerate() {
                 if had.contains(&cid) {
                     continue;
                 }
@@ -140,11 +140,15 @@ impl Node {
         Ok(())
     }
 
-    fn named_links(&self, cid: &Cid) -> Result<Vec<(bytes::Bytes, Cid)>, Refusal> {
+    fn named_links(
+        &self,
+        cid: &Cid,
+        next: impl FnOnce(usize) -> Vec<Cid>,
+    ) -> Result<Vec<(bytes::Bytes, Cid)>, Refusal> {
         if cid.codec() == CODEC_RAW {
             return Ok(Vec::new());
         }
-        let bytes = self.block(cid)?;
+        let bytes = self.block_before(cid, next)?;
         if let Ok(node) = PbNode::decode(&bytes)
             && cid.codec() == unixfs::CODEC_DAG_PB
         {
@@ -164,14 +168,14 @@ impl Node {
 
     /// The recursive pin that keeps a block, if one does: all of them may have to be walked.
     pub(crate) fn kept_via(&self, cid: &Cid) -> Result<Option<Kept>, Refusal> {
-        let mut walk = Walk::default();
+        let (mut walk, here) = (Walk::default(), self.here());
         for pin in self.store.pins() {
             let pin = pin?;
             if pin.kind == PinKind::Direct {
                 continue;
             }
             walk.go_on(pin.cid);
-            while let Some((below, _)) = walk.next_here(self)? {
+            while let Some((below, _)) = walk.next_here(&here)? {
                 if below == *cid && below != pin.cid {
                     return Ok(Some(Kept::Via(pin.cid)));
                 }
@@ -179,4 +183,9 @@ impl Node {
         }
         Ok(None)
     }
+}
+
+/// What is compared next, the first one first.
+fn upcoming(open: &[(Option<Cid>, Cid)], most: usize) -> Vec<Cid> {
+    open.iter().rev().take(most).map(|(_, new)| *new).collect()
 }

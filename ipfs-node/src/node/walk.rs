@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use unixfs::{Block, CODEC_DAG_PB, CODEC_RAW, Cid, LinksError};
 
-use super::{Node, blocks::not_found};
+use super::Node;
 use crate::{refusal::Refusal, store::Key};
 
 /// The walk. A step gives a CID; whether its block is read is the caller's choice by the method it calls.
@@ -66,24 +66,39 @@ impl Walk {
     /// The next block, read; `None` at the end.
     pub(crate) fn next_block(&mut self, node: &Node) -> Result<Option<Block>, Refusal> {
         let Some(cid) = self.next_cid() else { return Ok(None) };
-        let block = node.named_block(&cid)?;
+        let bytes = node.block_before(&cid, |most| self.upcoming(most))?;
+        let block = Block { cid, bytes };
         self.follow(&block)?;
         Ok(Some(block))
     }
 
-    /// The name of the next block, which is here; leaves are not read.
+    /// The name of the next block, which is here now; leaves that were here are not read.
     pub(crate) fn next_here(&mut self, node: &Node) -> Result<Option<(Cid, u64)>, Refusal> {
-        let Some(cid) = self.next_cid() else { return Ok(None) };
+        self.next_found(node).map(|(cid, found)| Ok((cid, found?))).transpose()
+    }
+
+    /// As that; the walk goes on past a block that cannot be read.
+    pub(crate) fn next_found(&mut self, node: &Node) -> Option<(Cid, Result<u64, Refusal>)> {
+        let cid = self.next_cid()?;
+        Some((cid, self.find(node, cid)))
+    }
+
+    fn find(&mut self, node: &Node, cid: Cid) -> Result<u64, Refusal> {
         if cid.codec() == CODEC_RAW {
-            let bytes = node.store.size_of(&cid)?.ok_or_else(|| not_found(&cid))?;
-            return Ok(Some((cid, u64::from(bytes))));
+            return node.block_bytes(&cid, |most| self.upcoming(most));
         }
         if let Some(bytes) = leaf_bytes(node, &cid)? {
-            return Ok(Some((cid, bytes)));
+            return Ok(bytes);
         }
-        let block = node.named_block(&cid)?;
+        let bytes = node.block_before(&cid, |most| self.upcoming(most))?;
+        let block = Block { cid, bytes };
         self.follow(&block)?;
-        Ok(Some((cid, block.bytes.len() as u64)))
+        Ok(block.bytes.len() as u64)
+    }
+
+    /// What is walked to next, the first one first; some of it may have been seen.
+    fn upcoming(&self, most: usize) -> Vec<Cid> {
+        self.open.iter().rev().take(most).copied().collect()
     }
 
     fn next_cid(&mut self) -> Option<Cid> {

@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::reply::Cut;
 
@@ -17,7 +17,8 @@ use super::reply::Cut;
 #[derive(Debug)]
 pub(crate) enum Body {
     Whole(Option<Bytes>),
-    Streamed(mpsc::Receiver<Result<Frame<Bytes>, Cut>>),
+    /// Whoever makes it sees by the other end of the second that its reader is gone.
+    Streamed(mpsc::Receiver<Result<Frame<Bytes>, Cut>>, Option<watch::Sender<()>>),
     /// Cut off, once what was before that has had its time to be sent.
     Ending(Option<Cut>),
 }
@@ -32,11 +33,19 @@ impl Body {
     }
 
     pub(crate) fn streamed(frames: mpsc::Receiver<Result<Frame<Bytes>, Cut>>) -> Self {
-        Self::Streamed(frames)
+        Self::Streamed(frames, None)
+    }
+
+    /// The body as long as its reader is there; `reader` is dropped with it.
+    pub(crate) fn read_by(self, reader: watch::Sender<()>) -> Self {
+        match self {
+            Self::Streamed(frames, _) => Self::Streamed(frames, Some(reader)),
+            other => other,
+        }
     }
 
     pub(crate) fn is_streamed(&self) -> bool {
-        matches!(self, Self::Streamed(_) | Self::Ending(_))
+        matches!(self, Self::Streamed(..) | Self::Ending(_))
     }
 }
 
@@ -48,7 +57,7 @@ impl HttpBody for Body {
         match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Ending(cut) => Poll::Ready(cut.take().map(Err)),
-            Self::Streamed(frames) => match frames.poll_recv(cx) {
+            Self::Streamed(frames, _) => match frames.poll_recv(cx) {
                 Poll::Ready(Some(Err(cut))) => {
                     // hyper drops what it has not sent yet when a body fails, the head of the answer too: let it send first.
                     *self = Self::Ending(Some(cut));
@@ -67,7 +76,7 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Self::Streamed(_) | Self::Ending(_) => SizeHint::default(),
+            Self::Streamed(..) | Self::Ending(_) => SizeHint::default(),
         }
     }
 }

@@ -27,7 +27,7 @@ pub(crate) enum Arg {
 }
 
 impl Arg {
-    const fn name(&self) -> &'static str {
+    pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::One(name) | Self::Maybe(name) | Self::Many(name) | Self::Any(name) | Self::File(name) => name,
         }
@@ -183,10 +183,20 @@ impl Call {
         self.text(name).map(parse).transpose()
     }
 
+    /// Until when the caller waits, if it said so.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// What is left of the time that the caller gave.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
     /// Refuses to go on after the time that the caller gave.
     pub(crate) fn check_time(&self) -> Result<(), Refusal> {
         match self.deadline {
-            Some(deadline) if Instant::now() >= deadline => Err(Refusal::failed("context deadline exceeded")),
+            Some(deadline) if Instant::now() >= deadline => Err(Refusal::timed_out()),
             _ => Ok(()),
         }
     }
@@ -208,7 +218,7 @@ fn read_flag(text: &str) -> Option<bool> {
 }
 
 /// What Go reads as a duration: `1h30m`, `1.5s`, `300ms`.
-fn duration(text: &str) -> Result<Duration, Refusal> {
+pub(crate) fn duration(text: &str) -> Result<Duration, Refusal> {
     let wrong = || Refusal::unreadable(format!("time: invalid duration {text:?}"));
     let mut rest = text.strip_prefix('+').unwrap_or(text);
     let mut seconds = 0.0;

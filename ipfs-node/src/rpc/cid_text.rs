@@ -38,7 +38,8 @@ impl CidText {
     }
 }
 
-fn base(name: &str) -> Result<Base, Refusal> {
+/// A base by its name or its letter.
+pub(super) fn base(name: &str) -> Result<Base, Refusal> {
     let known = [
         ("base16", Base::Base16Lower),
         ("base16upper", Base::Base16Upper),

@@ -5,11 +5,12 @@
 
 mod answer;
 pub(crate) mod body;
-mod call;
+pub(crate) mod call;
 mod cid_text;
-mod commands;
+pub(crate) mod commands;
 mod guard;
 mod part;
+pub(crate) mod peer_text;
 mod reply;
 mod upload;
 
@@ -24,10 +25,18 @@ use std::{
 
 use hyper::{HeaderMap, Request, Response, StatusCode, body::Incoming, header, http::request::Parts};
 use multipart::Multipart;
-use tokio::{sync::Semaphore, task, time::timeout};
+use tokio::{
+    sync::{Semaphore, watch},
+    task,
+    time::timeout,
+};
 
-use crate::{node::Node, refusal::Refusal};
+use crate::{
+    node::{Node, Patience},
+    refusal::Refusal,
+};
 
+pub(crate) use commands::tar;
 pub(crate) use guard::plain;
 pub(crate) use reply::Cut;
 
@@ -100,14 +109,25 @@ impl Rpc {
         };
         self.worked.store(true, Ordering::Relaxed);
         let (reply, answer) = Reply::new(trailers(&head.headers));
-        let (node, upload) = (Arc::clone(&self.node), Upload::of(form, body));
+        let (client, gone) = watch::channel(());
+        let (node, upload) = (Arc::new(self.node_for(&call, gone)), Upload::of(form, body));
         task::spawn_blocking(move || {
             run(command, &node, &call, upload, reply);
             drop(turn);
         });
-        answer
-            .await
-            .unwrap_or_else(|_| plain(StatusCode::INTERNAL_SERVER_ERROR, "the command ended without an answer\n"))
+        let answer = answer.await.map(|answer| answer.map(|body| body.read_by(client)));
+        answer.unwrap_or_else(|_| plain(StatusCode::INTERNAL_SERVER_ERROR, "the command ended without an answer\n"))
+    }
+}
+
+impl Rpc {
+    /// The node as far as a call may reach: it waits no longer than its caller does.
+    fn node_for(&self, call: &Call, gone: watch::Receiver<()>) -> Node {
+        let patience = Patience { deadline: call.deadline(), per_wait: None, client: Some(gone) };
+        match call.is_on("offline") || call.is_on("local") {
+            true => self.node.waiting(patience),
+            false => self.node.reaching_out(patience),
+        }
     }
 }
 

@@ -136,7 +136,14 @@ impl Reply {
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), Refusal> {
+    /// Sends the header now, though nothing may follow for long.
+    pub(crate) fn begin_now(&mut self) -> Result<(), Refusal> {
+        self.begin();
+        self.flush()
+    }
+
+    /// Sends what was written until now.
+    pub(crate) fn flush(&mut self) -> Result<(), Refusal> {
         self.sent_at = Instant::now();
         if self.buffer.is_empty() {
             return Ok(());

@@ -20,6 +20,7 @@ pub(crate) use settings::{apply_profile, dialable};
 
 use crate::{
     node::{AgentVersion, KUBO_VERSION, Limits, Node, NodeError, REPO_VERSION},
+    peer::{Peer, PeerError},
     server::{Server, multiaddr},
     store::StoreOptions,
 };
@@ -37,8 +38,11 @@ pub enum StandaloneError {
     #[error(transparent)]
     Node(#[from] NodeError),
     /// The log.
+    #[error("{0}")]
+    Log(Failure),
+    /// The peer side.
     #[error(transparent)]
-    Log(#[from] Failure),
+    Peer(#[from] PeerError),
     /// An address that cannot be listened at.
     #[error("cannot listen at {address}; set Addresses in the configuration to one that is free")]
     Listen {
@@ -97,7 +101,8 @@ pub fn daemon(repo: &Repo, wishes: &Wishes) -> Result<(), StandaloneError> {
     if let Some(profiles) = wishes.init.as_ref().filter(|_| !repo.is_made()) {
         init(repo, profiles)?;
     }
-    log::start(&std::env::var("RUST_LOG").unwrap_or_else(|_| LOG.to_owned()), log::Reader::Somebody)?;
+    log::start(&std::env::var("RUST_LOG").unwrap_or_else(|_| LOG.to_owned()), log::Reader::Somebody)
+        .map_err(StandaloneError::Log)?;
     let settings = with_wishes(settings::read(repo)?, wishes);
     crate::memory::keep_buffers();
     runtime()?.block_on(serve(repo, &settings))
@@ -117,8 +122,12 @@ async fn serve(repo: &Repo, settings: &IpfsNode) -> Result<(), StandaloneError> 
     let node = open(repo, settings)?;
     greet(&node);
     let (rpc, gateway) = (listener(settings.rpc_listen).await?, listener(settings.gateway_listen).await?);
+    for (_, address) in Peer::start(&node, settings).await? {
+        println!("Swarm listening on {address}");
+    }
     let addresses = (rpc.local_addr()?, gateway.local_addr()?);
     let server = Server::new(node, rpc, gateway, &settings.rpc_allow_origins)?;
+    let server = server.with_gateway(|gateway| gateway.configured(&settings));
     let (sender, stop) = stop::channel();
     stop::listen_to_signals(sender)?;
     println!("RPC API server listening on {}", multiaddr(addresses.0));

@@ -28,9 +28,9 @@ mod verify;
 mod tests;
 
 use std::{
-    fs, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     thread,
 };
 
@@ -87,6 +87,15 @@ pub struct Store {
     _committer: Arc<Committer>,
 }
 
+/// Who is told of every block that comes.
+struct News(Box<dyn Fn(&Cid) + Send + Sync>);
+
+impl fmt::Debug for News {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("News")
+    }
+}
+
 #[derive(Debug)]
 struct Shared {
     folder: PathBuf,
@@ -95,6 +104,10 @@ struct Shared {
     segments: Segments,
     state: State,
     collection: Collection,
+    /// Told of every block that comes.
+    news: OnceLock<News>,
+    /// Told of every CID that is pinned.
+    pinned: OnceLock<News>,
     _lock: lock::Lock,
 }
 
@@ -140,7 +153,17 @@ impl Store {
         let state = State::new(index.generation().map_err(in_index)?);
         let collection = Collection::default();
         let folder = folder.to_owned();
-        let shared = Arc::new(Shared { folder, options, index, segments, state, collection, _lock: lock });
+        let shared = Arc::new(Shared {
+            folder,
+            options,
+            index,
+            segments,
+            state,
+            collection,
+            news: OnceLock::new(),
+            pinned: OnceLock::new(),
+            _lock: lock,
+        });
         let committer =
             Committer::start(&shared).map_err(|cause| OpenError::Io { path: shared.folder.clone(), cause })?;
         Ok(Self { shared, _committer: Arc::new(committer) })
@@ -191,6 +214,17 @@ impl Store {
         self.size_of(cid).map(|size| size.is_some())
     }
 
+    /// Calls `tell` with every block that is written from now on, on the thread that writes it; for good, so there can be
+    /// one.
+    pub fn tell_news(&self, tell: impl Fn(&Cid) + Send + Sync + 'static) {
+        let _ = self.shared.news.set(News(Box::new(tell)));
+    }
+
+    /// Calls `tell` with every CID that is pinned from now on, once that is durable; for good, so there can be one.
+    pub fn tell_pins(&self, tell: impl Fn(&Cid) + Send + Sync + 'static) {
+        let _ = self.shared.pinned.set(News(Box::new(tell)));
+    }
+
     /// Begins to write. No collection takes what this session puts, or finds there, while it is open.
     #[must_use]
     pub fn session(&self) -> Session {
@@ -210,6 +244,12 @@ impl Store {
     pub fn pins(&self) -> impl Iterator<Item = Result<Pin, StoreError>> + '_ {
         let index = &self.shared.index;
         paged(|last: Option<&Pin>| index.pins_after(last.map(|pin| &pin.cid), PAGE))
+    }
+
+    /// The pins after a CID, in the order of their bytes; a page at a time too.
+    pub fn pins_after(&self, after: Option<Cid>) -> impl Iterator<Item = Result<Pin, StoreError>> + '_ {
+        let index = &self.shared.index;
+        paged(move |last: Option<&Pin>| index.pins_after(last.map(|pin| &pin.cid).or(after.as_ref()), PAGE))
     }
 
     /// The keys of all blocks, a page at a time, in their order.

@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use unixfs::{Block, Sink};
+use unixfs::{Block, Cid, Sink};
 
 use super::{
     Key, RootChange, Shared, StoreError,
@@ -66,7 +66,23 @@ impl Session {
         if state.waiting_bytes > self.shared.options.early_bytes {
             self.shared.state.work.notify_one();
         }
+        drop(state);
+        if let Some(news) = self.shared.news.get() {
+            (news.0)(&block.cid);
+        }
         Ok(PutOutcome::Written)
+    }
+
+    /// Keeps a block that is here from the collections that this session outlives; false when it is not here.
+    ///
+    /// # Errors
+    ///
+    /// `Broken` when the disk is; `Index` when the index does not answer.
+    pub fn keep(&self, cid: &Cid) -> Result<bool, StoreError> {
+        if unixfs::inline_block(cid).is_some() {
+            return Ok(true);
+        }
+        self.want(&Key::of(cid))
     }
 
     /// Whether the block is there already; if so, it is kept from the collections that this session outlives.
@@ -113,7 +129,17 @@ impl Session {
     ///
     /// When nothing of it, or not all of it, is durable: the caller must not acknowledge anything.
     pub fn commit(&self, roots: impl IntoIterator<Item = RootChange>) -> Result<(), StoreError> {
-        self.shared.state.commit(roots, self.failures)
+        let mut pinned = Vec::new();
+        let roots = roots.into_iter().inspect(|change| {
+            if let RootChange::Pin(pin) = change {
+                pinned.push(pin.cid);
+            }
+        });
+        self.shared.state.commit(roots, self.failures)?;
+        if let Some(told) = self.shared.pinned.get() {
+            pinned.iter().for_each(|cid| (told.0)(cid));
+        }
+        Ok(())
     }
 }
 

@@ -5,6 +5,8 @@ mod files;
 #[cfg(test)]
 mod gateway;
 #[cfg(test)]
+mod names;
+#[cfg(test)]
 mod rpc;
 #[cfg(test)]
 mod support;

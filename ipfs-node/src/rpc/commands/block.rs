@@ -9,7 +9,6 @@ use unixfs::{Block, CODEC_DAG_CBOR, CODEC_DAG_PB, CODEC_RAW, Cid};
 
 use super::{Arg, Call, Command, Kind, Node, Refusal, Reply, Upload};
 use crate::{
-    node::not_found,
     rpc::cid_text::CidText,
     store::{Key, Pin, PinKind, RootChange},
 };
@@ -53,7 +52,7 @@ pub(super) static COMMANDS: &[Command] = &[
 #[serde(rename_all = "PascalCase")]
 struct BlockStat {
     key: String,
-    size: usize,
+    size: u64,
 }
 
 fn put(node: &Arc<Node>, call: &Call, upload: &mut Upload, reply: &mut Reply) -> Result<(), Refusal> {
@@ -74,7 +73,7 @@ fn put(node: &Arc<Node>, call: &Call, upload: &mut Upload, reply: &mut Reply) ->
         session.put(&block)?;
         let keep = Pin { cid: block.cid, kind: PinKind::Recursive, name: String::new() };
         roots.extend(pin.then_some(RootChange::Pin(keep)));
-        rows.push(BlockStat { key: text.write(&block.cid), size: block.bytes.len() });
+        rows.push(BlockStat { key: text.write(&block.cid), size: block.bytes.len() as u64 });
         if rows.len() == ROWS_PER_COMMIT && durable {
             session.commit(std::mem::take(&mut roots))?;
             tell(&mut rows, reply)?;
@@ -104,14 +103,20 @@ enum Hash {
     Identity,
 }
 
+impl Hash {
+    fn named(name: &str) -> Result<Self, Refusal> {
+        match name {
+            "sha2-256" => Ok(Self::Sha256),
+            "sha2-512" => Ok(Self::Sha512),
+            "identity" => Ok(Self::Identity),
+            other => Err(Refusal::failed(format!("unrecognized multihash function: {other}"))),
+        }
+    }
+}
+
 impl Naming {
     fn of(call: &Call) -> Result<Self, Refusal> {
-        let hash = match call.text("mhtype").filter(|name| !name.is_empty()).unwrap_or("sha2-256") {
-            "sha2-256" => Hash::Sha256,
-            "sha2-512" => Hash::Sha512,
-            "identity" => Hash::Identity,
-            other => return Err(Refusal::failed(format!("unrecognized multihash function: {other}"))),
-        };
+        let hash = Hash::named(call.text("mhtype").filter(|name| !name.is_empty()).unwrap_or("sha2-256"))?;
         if let Some(length) = call.number::<i64>("mhlen")?.filter(|length| *length != -1)
             && length != [32, 64, -1][hash as usize]
         {
@@ -151,7 +156,13 @@ fn legacy(format: &str) -> &str {
     }
 }
 
-fn codec_of(name: &str) -> Result<u64, Refusal> {
+/// The CID of a block by the name of a hash function.
+pub(super) fn name_of(codec: u64, hash: &str, bytes: &[u8]) -> Result<Cid, Refusal> {
+    Naming { codec, hash: Hash::named(hash)?, is_v0: false }.name(bytes)
+}
+
+/// The codec of a name.
+pub(super) fn codec_of(name: &str) -> Result<u64, Refusal> {
     match name {
         "raw" => Ok(CODEC_RAW),
         "dag-pb" => Ok(CODEC_DAG_PB),
@@ -173,8 +184,8 @@ fn get(node: &Arc<Node>, call: &Call, _: &mut Upload, reply: &mut Reply) -> Resu
 
 fn stat(node: &Arc<Node>, call: &Call, _: &mut Upload, reply: &mut Reply) -> Result<(), Refusal> {
     let cid = node.resolve(call.arg(0))?;
-    let size = node.store.size_of(&cid)?.ok_or_else(|| not_found(&cid))?;
-    reply.single(&BlockStat { key: CidText::of(call)?.write(&cid), size: size as usize })
+    let size = node.block_bytes(&cid, |_| Vec::new())?;
+    reply.single(&BlockStat { key: CidText::of(call)?.write(&cid), size })
 }
 
 #[derive(Serialize)]

@@ -59,8 +59,7 @@ fn ranges(node: &Node, paths: &[String], offset: u64, most: Option<u64>) -> Resu
 /// The length of a file.
 pub(super) fn file_bytes(node: &Node, root: &Cid) -> Result<u64, Refusal> {
     if root.codec() == unixfs::CODEC_RAW {
-        let bytes = node.store.size_of(root)?.ok_or_else(|| crate::node::not_found(root))?;
-        return Ok(u64::from(bytes));
+        return node.block_bytes(root, |_| Vec::new());
     }
     match node.item(root)? {
         Item::File(file) => Ok(file.file_bytes),

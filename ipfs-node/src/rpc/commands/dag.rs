@@ -101,6 +101,8 @@ fn import(node: &Arc<Node>, call: &Call, upload: &mut Upload, reply: &mut Reply)
     let Import { roots, blocks, bytes, .. } = import;
     session.commit([])?;
     reply.rows();
+    // What an archive does not hold is not looked for anywhere.
+    let node = node.here();
     if call.flag("pin-roots").unwrap_or(!local_only) {
         for root in &roots {
             let pinned = match node.store.has(root)? {

@@ -8,7 +8,6 @@ use unixfs::{ByteRange, Cid, FileReader, Item, Leaves, Link, Version};
 use super::{Arg, Call, Command, Kind, Node, Refusal, Reply, Upload, cat::natural};
 use crate::{
     mfs::{self, Existing, Mfs, MfsPath, Parents, Place, no_such_file},
-    node::IpfsPath,
     rpc::cid_text::CidText,
 };
 
@@ -115,7 +114,7 @@ fn stat(node: &Arc<Node>, call: &Call, _: &mut Upload, reply: &mut Reply) -> Res
 /// The block that an argument names: a path of the writable folder, or an IPFS path.
 fn source(node: &Node, argument: &str) -> Result<Cid, Refusal> {
     if ["/ipfs/", "ipfs://", "/ipns/", "ipns://"].iter().any(|start| argument.starts_with(start)) {
-        return node.resolve_path(&IpfsPath::parse(argument)?);
+        return node.resolve(argument);
     }
     let path = MfsPath::parse(argument)?;
     Ok(mfs::find(node, &path)?.ok_or_else(no_such_file)?.cid)

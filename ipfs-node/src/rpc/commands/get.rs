@@ -9,7 +9,7 @@ use std::{
 use bytes::{Buf as _, Bytes};
 use flate2::{Compression, write::GzEncoder};
 use tar::{EntryType, Header};
-use unixfs::{ByteRange, Cid, DirReader, FileReader, Item};
+use unixfs::{ByteRange, Cid, FileReader, Item};
 
 use super::{Arg, Call, Command, Kind, Node, Refusal, Reply, Upload};
 use crate::mfs;
@@ -69,7 +69,8 @@ fn compression(call: &Call) -> Result<Option<Compression>, Refusal> {
     }
 }
 
-fn tar(node: &Node, name: &str, root: Cid, out: &mut impl Write) -> Result<(), Refusal> {
+/// Writes the archive of a file or folder.
+pub(crate) fn tar(node: &Node, name: &str, root: Cid, out: &mut impl Write) -> Result<(), Refusal> {
     let mut builder = tar::Builder::new(out);
     append(node, &mut builder, name, root, 0)?;
     builder.finish().map_err(refusal)
@@ -98,13 +99,15 @@ fn append<W: Write>(
         Item::Folder(_) | Item::Shard(_) => {
             let mut header = header(EntryType::Directory, 0o755, 0);
             builder.append_data(&mut header, path, io::empty()).map_err(refusal)?;
-            let mut reader = DirReader::new(cid);
-            while let Some(entry) = node.next_of(&mut reader)? {
-                let name = String::from_utf8_lossy(&entry.name);
-                check_name(&name)?;
-                append(node, builder, &format!("{path}/{name}"), entry.link.cid, depth + 1)?;
-            }
-            Ok(())
+            node.each_entry(
+                cid,
+                |_| true,
+                |entry| {
+                    let name = String::from_utf8_lossy(&entry.name);
+                    check_name(&name)?;
+                    append(node, builder, &format!("{path}/{name}"), entry.link.cid, depth + 1)
+                },
+            )
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use unixfs::{CODEC_DAG_PB, CODEC_RAW, Cid, DirReader, Item, Link, dag_pb::PbNode};
+use unixfs::{CODEC_DAG_PB, CODEC_RAW, Cid, Item, Link, dag_pb::PbNode};
 
 use super::{Arg, Call, Command, Kind, Node, Refusal, Reply, Upload};
 use crate::rpc::cid_text::CidText;
@@ -59,7 +59,7 @@ fn ls(node: &Arc<Node>, call: &Call, _: &mut Upload, reply: &mut Reply) -> Resul
     }
     for path in call.args() {
         let mut links = Vec::new();
-        each_link(node, &node.resolve(path)?, &mut |name, link| {
+        each_link(node, &node.resolve(path)?, look, &mut |name, link| {
             call.check_time()?;
             let entry = entry(node, name, &link, look, text)?;
             if !stream {
@@ -78,15 +78,13 @@ fn ls(node: &Arc<Node>, call: &Call, _: &mut Upload, reply: &mut Reply) -> Resul
 fn each_link(
     node: &Node,
     cid: &Cid,
+    look: bool,
     tell: &mut impl FnMut(String, Link) -> Result<(), Refusal>,
 ) -> Result<(), Refusal> {
     match node.item(cid)? {
         Item::Folder(_) | Item::Shard(_) => {
-            let mut reader = DirReader::new(*cid);
-            while let Some(entry) = node.next_of(&mut reader)? {
-                tell(String::from_utf8_lossy(&entry.name).into_owned(), entry.link)?;
-            }
-            Ok(())
+            let is_read = |entry: &unixfs::Entry| look && entry.link.cid.codec() != CODEC_RAW;
+            node.each_entry(*cid, is_read, |entry| tell(String::from_utf8_lossy(&entry.name).into_owned(), entry.link))
         }
         Item::File(_) if cid.codec() == CODEC_DAG_PB => {
             let links = PbNode::decode(&node.block(cid)?).map_err(|error| Refusal::from_error(&error))?.links;

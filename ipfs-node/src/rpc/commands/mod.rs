@@ -4,16 +4,32 @@
 
 mod add;
 mod block;
+mod bootstrap;
 mod cat;
+mod config;
 mod dag;
 mod files;
 mod get;
+mod key;
 mod ls;
+mod name;
 mod node;
+mod p2p;
 mod pin;
+mod ping;
+mod pubsub;
+mod refs;
 mod repo;
+mod stats;
+mod swarm;
+mod values;
+mod verify;
+
+pub(crate) use get::tar;
 
 use std::sync::Arc;
+
+use bytes::Bytes;
 
 use super::{
     Call, Reply,
@@ -36,18 +52,43 @@ pub(crate) struct Command {
 
 /// The command at a path below `/api/v0/`.
 pub(crate) fn find(path: &str) -> Option<&'static Command> {
-    TABLE.iter().flat_map(|family| family.iter()).find(|command| command.path == path)
+    all().find(|command| command.path == path)
+}
+
+/// All commands.
+pub(crate) fn all() -> impl Iterator<Item = &'static Command> {
+    TABLE.iter().flat_map(|family| family.iter())
 }
 
 static TABLE: &[&[Command]] = &[
     node::COMMANDS,
     add::COMMANDS,
     cat::COMMANDS,
+    config::COMMANDS,
     block::COMMANDS,
+    bootstrap::COMMANDS,
     dag::COMMANDS,
     files::COMMANDS,
     get::COMMANDS,
+    key::COMMANDS,
     ls::COMMANDS,
+    name::COMMANDS,
+    p2p::COMMANDS,
     pin::COMMANDS,
+    ping::COMMANDS,
+    pubsub::COMMANDS,
+    refs::COMMANDS,
     repo::COMMANDS,
+    values::COMMANDS,
+    stats::COMMANDS,
+    swarm::COMMANDS,
+    verify::COMMANDS,
 ];
+
+/// The only file of a request, which must not be over `limit_bytes`.
+fn file(upload: &mut Upload, limit_bytes: usize) -> Result<Bytes, Refusal> {
+    match upload.next_part()? {
+        Some(_) => upload.part_bytes(limit_bytes),
+        None => Err(Refusal::client("the request has no file")),
+    }
+}

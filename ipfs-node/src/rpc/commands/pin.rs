@@ -207,7 +207,7 @@ impl Lister<'_> {
     }
 
     fn list_indirect(&mut self, which: Which) -> Result<(), Refusal> {
-        let mut walk = Walk::default();
+        let (mut walk, here) = (Walk::default(), self.node.here());
         let mut own = HashSet::new();
         for pin in self.node.store.pins() {
             let pin = pin?;
@@ -221,7 +221,7 @@ impl Lister<'_> {
                 continue;
             }
             walk.go_on(pin.cid);
-            while let Some((cid, _)) = walk.next_here(self.node)? {
+            while let Some((cid, _)) = walk.next_here(&here)? {
                 self.call.check_time()?;
                 if !own.contains(&cid) {
                     self.output.tell(self.text.write(&cid), "indirect".to_owned(), String::new())?;

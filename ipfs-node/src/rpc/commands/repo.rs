@@ -1,4 +1,4 @@
-//! `repo/*`: how much there is, collection, and a check of every block.
+//! `repo/{stat,gc,version}`: how much there is, and collection.
 
 use std::sync::Arc;
 
@@ -6,9 +6,6 @@ use serde::Serialize;
 
 use super::{Call, Command, Kind, Node, Refusal, Reply, Upload, dag::CidLink};
 use crate::{node::REPO_VERSION, store::Key};
-
-/// The check tells how far it is in steps of this.
-const PROGRESS_BLOCKS: u64 = 1024;
 
 pub(super) static COMMANDS: &[Command] = &[
     Command {
@@ -23,12 +20,7 @@ pub(super) static COMMANDS: &[Command] = &[
         options: &[("stream-errors", "", Kind::Flag), ("quiet", "q", Kind::Flag), ("silent", "", Kind::Flag)],
         run: gc,
     },
-    Command {
-        path: "repo/verify",
-        args: &[],
-        options: &[("drop", "", Kind::Flag), ("heal", "", Kind::Flag), ("heal-timeout", "", Kind::Text)],
-        run: verify,
-    },
+    Command { path: "repo/version", args: &[], options: &[("quiet", "q", Kind::Flag)], run: version },
 ];
 
 #[derive(Default, Serialize)]
@@ -53,6 +45,16 @@ fn stat(node: &Arc<Node>, call: &Call, _: &mut Upload, reply: &mut Reply) -> Res
         version: format!("fs-repo@{REPO_VERSION}"),
         ..sizes
     })
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct RepoVersion {
+    version: &'static str,
+}
+
+fn version(_: &Arc<Node>, _: &Call, _: &mut Upload, reply: &mut Reply) -> Result<(), Refusal> {
+    reply.single(&RepoVersion { version: REPO_VERSION })
 }
 
 #[derive(Serialize)]
@@ -87,37 +89,5 @@ fn gc(node: &Arc<Node>, call: &Call, _: &mut Upload, reply: &mut Reply) -> Resul
             Err(Refusal::failed("encountered errors during gc run"))
         }
         Err(error) => Err(error.into()),
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Checked {
-    msg: String,
-    progress: u64,
-}
-
-fn verify(node: &Arc<Node>, call: &Call, _: &mut Upload, reply: &mut Reply) -> Result<(), Refusal> {
-    for name in ["drop", "heal"] {
-        if call.is_on(name) {
-            return Err(Refusal::unsupported(name, "true"));
-        }
-    }
-    let (mut blocks, mut faults) = (0, 0);
-    for key in node.store.keys() {
-        let key = key?;
-        call.check_time()?;
-        blocks += 1;
-        if let Some(fault) = node.store.fault(key) {
-            faults += 1;
-            let cid = key.raw_cid().map(|cid| cid.to_string()).unwrap_or_default();
-            reply.row(&Checked { msg: format!("block {cid} was corrupt ({})", fault.what), progress: blocks })?;
-        } else if blocks % PROGRESS_BLOCKS == 0 {
-            reply.row(&Checked { msg: String::new(), progress: blocks })?;
-        }
-    }
-    match faults {
-        0 => reply.row(&Checked { msg: "verify complete, all blocks validated.".to_owned(), progress: 0 }),
-        _ => Err(Refusal::failed("verify complete, some blocks were corrupt")),
     }
 }
