@@ -81,7 +81,7 @@ impl Network {
         }
         let end = self.now.plus_ms(600_000);
         while self.received.len() + self.failed.len() < wanted.len() {
-            assert!(self.now < end, "{} of {} came", self.received.len(), wanted.len());
+            assert!(self.now < end, "{} of {} came, {} were reported", self.received.len(), wanted.len(), self.failed.len());
             if !self.step() {
                 self.now = self.now.plus_ms(250);
                 self.client.tick(self.now);
@@ -259,6 +259,14 @@ fn what_nobody_has_comes_from_a_gateway() {
 }
 
 #[test]
+fn what_is_wanted_while_nobody_is_there_is_reported() {
+    let (cids, _) = blocks(100, 8);
+    let mut network = Network::new(Vec::new(), HashMap::new());
+    network.fetch(&cids, Urgency::Now);
+    assert_eq!((network.received.len(), network.failed.len()), (0, 100));
+}
+
+#[test]
 fn what_nobody_has_at_all_is_reported() {
     let (cids, _) = blocks(40, 1_000);
     let mut network = Network::new(vec![(Manner::Silent, HashMap::new())], HashMap::new());
@@ -292,7 +300,7 @@ fn any_manner() -> impl Strategy<Value = Manner> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
     fn everything_wanted_is_received_or_reported(

@@ -143,7 +143,7 @@ impl Client {
                 self.memory.holds(root, key);
             }
         }
-        if matches!(stage, Stage::Sought(_)) {
+        if matches!(stage, Stage::Sought(_) | Stage::SoughtLong(_)) {
             self.answered_at(cid, key);
             self.queue_again(cid);
         }
@@ -163,16 +163,16 @@ impl Client {
                 self.cancel_at(cid, key);
                 self.queue_again(cid);
             }
-            Stage::Sought(_) => self.look_further(cid, now),
+            Stage::Sought(_) | Stage::SoughtLong(_) => self.look_further(cid, now),
             _ => {}
         }
     }
 
-    /// A peer sent what nobody asked for. What is asked of it is asked of others, and it is disconnected when it goes on.
+    /// A peer sent what nobody asked for. What is asked of it is asked of others, and it is disconnected when it goes
+    /// on. A few are forgiven: after a restart of ours, the last reply to our former self may be on its way.
     fn sent_wrong(&mut self, key: PeerKey, blocks: usize, now: Moment) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         peer.wrong_blocks = peer.wrong_blocks.saturating_add(u32::try_from(blocks).unwrap_or(u32::MAX));
-        peer.stalled = true;
         if peer.wrong_blocks > self.limits.wrong_blocks {
             self.memory.ban(key, now.plus_ms(self.limits.ban_ms));
             self.actions.push_back(Action::Disconnect { peer: key });

@@ -17,6 +17,16 @@ enum Choice {
     Nobody,
 }
 
+/// What became of a want whose turn it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Taken,
+    /// It is put aside until fewer are sought.
+    Parked,
+    /// All who have it have full lists.
+    Missed,
+}
+
 impl Client {
     /// Asks for what is queued, as much as the session may have on its way.
     pub(super) fn fill(&mut self, id: SessionId, now: Moment) {
@@ -27,12 +37,29 @@ impl Client {
         if !session.has_queued() || session.in_flight > window - step {
             return;
         }
+        self.seek_parked(id, now);
         while let Some(cid) = self.next_queued(id, window) {
-            if !self.begin(id, cid, now) {
+            if self.begin(id, cid, now) == Turn::Missed {
                 self.queue_again_quietly(id, cid);
                 return;
             }
         }
+    }
+
+    fn seek_parked(&mut self, id: SessionId, now: Moment) {
+        while let Some(session) = self.sessions.get_mut(&id)
+            && session.seeking < self.limits.seeking
+            && let Some(cid) = session.next_parked()
+        {
+            if self.is_queued(id, &cid) && self.begin(id, cid, now) != Turn::Taken {
+                return;
+            }
+        }
+    }
+
+    fn is_queued(&self, id: SessionId, cid: &Cid) -> bool {
+        let wanted = self.sessions.get(&id).is_some_and(|session| session.wanted.contains(cid));
+        wanted && self.wants.get(cid).is_some_and(|want| want.stage == Stage::Queued)
     }
 
     fn next_queued(&mut self, id: SessionId, window: usize) -> Option<Cid> {
@@ -49,8 +76,7 @@ impl Client {
                 return None;
             }
             let cid = session.next(room)?;
-            let queued = session.wanted.contains(&cid) && self.wants.get(&cid).is_some_and(|want| want.stage == Stage::Queued);
-            if queued {
+            if self.is_queued(id, &cid) {
                 return Some(cid);
             }
         }
@@ -60,17 +86,21 @@ impl Client {
         self.sessions.values().map(|session| session.held_bytes).sum()
     }
 
-    /// Asks somebody or everybody. False when it has to wait for its turn.
-    fn begin(&mut self, id: SessionId, cid: Cid, now: Moment) -> bool {
+    /// Asks somebody or everybody, as far as the limits allow.
+    fn begin(&mut self, id: SessionId, cid: Cid, now: Moment) -> Turn {
         match self.choose(id, &cid) {
             Choice::Ask(key) => self.ask(id, &cid, key, now),
-            Choice::Later => return false,
-            Choice::Nobody if self.sessions.get(&id).is_some_and(|session| session.seeking < self.limits.seeking) => {
+            Choice::Later => return Turn::Missed,
+            Choice::Nobody => {
+                let Some(session) = self.sessions.get_mut(&id) else { return Turn::Taken };
+                if session.seeking >= self.limits.seeking {
+                    session.park(cid);
+                    return Turn::Parked;
+                }
                 self.seek(id, &cid, now);
             }
-            Choice::Nobody => return false,
         }
-        true
+        Turn::Taken
     }
 
     fn queue_again_quietly(&mut self, id: SessionId, cid: Cid) {
@@ -148,7 +178,7 @@ impl Client {
     /// Looks up providers when those who are connected had their time, or said no.
     pub(super) fn look_further(&mut self, cid: &Cid, now: Moment) {
         let Some(want) = self.wants.get(cid) else { return };
-        let Stage::Sought(id) = want.stage else { return };
+        let (Stage::Sought(id) | Stage::SoughtLong(id)) = want.stage else { return };
         let waited = now.since_ms(want.sought_at) >= self.limits.seek_ms;
         if !waited && !want.is_denied_by_all() {
             return;

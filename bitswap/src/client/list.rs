@@ -70,14 +70,14 @@ impl Client {
         match before {
             Stage::Asked(_, id) => self.account(id, |session| session.in_flight -= 1),
             Stage::Sought(id) => self.account(id, |session| session.seeking -= 1),
-            Stage::Queued => {}
+            Stage::Queued | Stage::SoughtLong(_) => {}
         }
         match stage {
             Stage::Asked(_, id) => self.account(id, |session| session.in_flight += 1),
             Stage::Sought(id) => self.account(id, |session| session.seeking += 1),
-            Stage::Queued => {}
+            Stage::Queued | Stage::SoughtLong(_) => {}
         }
-        if matches!(stage, Stage::Sought(_)) {
+        if matches!(stage, Stage::Sought(_) | Stage::SoughtLong(_)) {
             self.sought.insert(*cid);
         } else {
             self.sought.remove(cid);
@@ -104,6 +104,7 @@ impl Client {
         match want.stage {
             Stage::Asked(key, id) if id == from => self.set_stage(cid, Stage::Asked(key, to)),
             Stage::Sought(id) if id == from => self.set_stage(cid, Stage::Sought(to)),
+            Stage::SoughtLong(id) if id == from => self.set_stage(cid, Stage::SoughtLong(to)),
             Stage::Queued => {
                 if let Some(session) = self.sessions.get_mut(&to) {
                     session.queue(*cid, urgency);

@@ -162,7 +162,7 @@ impl Default for Limits {
             gateway_ms: 4_000,
             repeat_ms: 15_000,
             give_up_ms: 60_000,
-            wrong_blocks: 2,
+            wrong_blocks: 4,
             ban_ms: 600_000,
             gateways: Gateways::None,
         }

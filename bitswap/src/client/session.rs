@@ -24,6 +24,8 @@ pub(super) struct Session {
     pub(super) wanted: HashSet<Cid>,
     urgent: VecDeque<Cid>,
     ahead: VecDeque<Cid>,
+    /// Wants that nobody known has, and that wait for their turn to be sought.
+    parked: VecDeque<Cid>,
     /// Who had something of it.
     pub(super) peers: HashMap<PeerKey, Standing>,
     /// Wants that are asked of a peer.
@@ -57,6 +59,7 @@ impl Session {
             wanted: HashSet::new(),
             urgent: VecDeque::new(),
             ahead: VecDeque::new(),
+            parked: VecDeque::new(),
             peers: known.map(|key| (key, Standing::default())).collect(),
             in_flight: 0,
             seeking: 0,
@@ -99,7 +102,21 @@ impl Session {
 
     /// Whether anything is in the queues.
     pub(super) fn has_queued(&self) -> bool {
-        !(self.urgent.is_empty() && self.ahead.is_empty())
+        !(self.urgent.is_empty() && self.ahead.is_empty() && self.parked.is_empty())
+    }
+
+    /// Puts aside what can only be sought, while as much is sought as may be.
+    pub(super) fn park(&mut self, cid: Cid) {
+        self.parked.push_back(cid);
+    }
+
+    pub(super) fn next_parked(&mut self) -> Option<Cid> {
+        self.parked.pop_front()
+    }
+
+    /// Somebody new may have what was put aside.
+    pub(super) fn unpark(&mut self) {
+        self.urgent.extend(self.parked.drain(..));
     }
 
     /// Whether only wants that nobody waits for are left.
@@ -133,8 +150,13 @@ impl Session {
 
     /// A peer has something of this session. None when it knows too many already.
     pub(super) fn know(&mut self, key: PeerKey) -> Option<&mut Standing> {
-        let full = self.peers.len() >= MAX_PEERS && !self.peers.contains_key(&key);
-        if full { None } else { Some(self.peers.entry(key).or_default()) }
+        if !self.peers.contains_key(&key) {
+            if self.peers.len() >= MAX_PEERS {
+                return None;
+            }
+            self.unpark();
+        }
+        Some(self.peers.entry(key).or_default())
     }
 
     /// A peer does not have a block of this session.

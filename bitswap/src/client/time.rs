@@ -60,6 +60,11 @@ impl Client {
         if searched || waited_ms >= self.limits.gateway_ms {
             self.ask_gateways(cid);
         }
+        if let Some(Stage::Sought(id)) = self.wants.get(cid).map(|want| want.stage)
+            && waited_ms >= self.limits.gateway_ms
+        {
+            self.set_stage(cid, Stage::SoughtLong(id));
+        }
         if waited_ms >= self.limits.repeat_ms {
             self.repeat(cid, now);
         }

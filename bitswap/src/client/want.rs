@@ -34,6 +34,8 @@ pub(super) enum Stage {
     Asked(PeerKey, SessionId),
     /// Everybody was asked whether they have it, on the account of a session.
     Sought(SessionId),
+    /// It is sought still, but on no account any more: it makes room for others.
+    SoughtLong(SessionId),
 }
 
 /// What the gateways have to do with it.
