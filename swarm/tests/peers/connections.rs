@@ -119,3 +119,19 @@ async fn a_stopped_peer_says_so() {
     let error = one.peers().await.unwrap_err();
     assert!(error.to_string().contains("stopped"), "{error}");
 }
+
+#[tokio::test]
+async fn keys_of_every_kind_connect() {
+    let listener = start(settings()).await;
+    for kind in [ipns::KeyKind::Ed25519, ipns::KeyKind::Secp256k1, ipns::KeyKind::Rsa { bits: 2048 }] {
+        let private = ipns::KeyPair::generate(kind, &[9; 32]).unwrap();
+        let key = KeyPair::from_protobuf(&private.encode()).unwrap();
+        assert_eq!(key.peer_id().to_string(), private.name().peer_id());
+        let one = start(Settings { key, ..settings() }).await;
+        one.meet(&listener).await;
+        let identity = listener.peer(one.peer_id()).await.unwrap().unwrap();
+        assert_eq!(identity.public_key, one.public_key());
+        one.disconnect(listener.peer_id()).await.unwrap();
+        listener.connect(one.address().await).await.unwrap();
+    }
+}

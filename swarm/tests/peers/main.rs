@@ -1,7 +1,10 @@
-//! Peers of ours among themselves, over loopback: connections, the DHT, topics, streams, limits.
+//! Peers of ours among themselves and with Kubo, over loopback: connections, the DHT, topics, streams, limits, and junk.
 
 mod connections;
 mod dht;
+mod junk;
+mod kubo;
+mod limits;
 mod pubsub;
 mod rig;
 mod streams;
