@@ -8,7 +8,7 @@ mod round;
 mod work;
 
 pub(crate) use round::ROUND_S;
-pub(crate) use work::run;
+pub(crate) use work::{run, watch_pins};
 
 use std::{
     collections::{HashSet, VecDeque},

@@ -54,6 +54,16 @@ struct Went {
     left: Vec<Due>,
 }
 
+/// Has every CID announced that is pinned from now on, unless nothing is to be announced.
+pub(crate) fn watch_pins(node: &Node) {
+    if node.config().provide == Provide::Off {
+        return;
+    }
+    let providing = Arc::clone(&node.providing);
+    // A pin for which there is no room has its turn with the next round.
+    node.store.tell_pins(move |cid| _ = providing.announce_soon(*cid, Why::Pinned));
+}
+
 /// Goes on until it is dropped.
 pub(crate) async fn run(node: Arc<Node>, swarm: Swarm) {
     let what = node.config().provide;
