@@ -25,7 +25,11 @@ use tokio::{
 
 pub(crate) use mounts::{Greeting, MountView, Mounts, StreamView};
 
-use crate::node::{Node, Source};
+use crate::{
+    names,
+    node::{Node, Source},
+    provide,
+};
 use blocks::Served;
 use news::News;
 
@@ -90,7 +94,10 @@ impl Peer {
             tokio::spawn(task),
             tokio::spawn(tell(news, swarm.clone())),
             tokio::spawn(save(swarm.clone(), saved.clone())),
+            tokio::spawn(names::keep_alive(Arc::new(node.here()))),
+            tokio::spawn(provide::run(Arc::new(node.here()), swarm.clone())),
         ];
+        provide::watch_pins(node);
         let (bootstrap, tasks) = (Mutex::new(bootstrap), Mutex::new(tasks));
         let mounts = Mounts::new(swarm.clone(), config.stream_mounting);
         let addresses = swarm.listen_addresses().await.unwrap_or_default();

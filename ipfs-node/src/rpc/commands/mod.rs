@@ -17,9 +17,11 @@ mod node;
 mod p2p;
 mod pin;
 mod ping;
+mod provide;
 mod pubsub;
 mod refs;
 mod repo;
+mod routing;
 mod stats;
 mod swarm;
 mod values;
@@ -78,7 +80,9 @@ static TABLE: &[&[Command]] = &[
     ping::COMMANDS,
     pubsub::COMMANDS,
     refs::COMMANDS,
+    provide::COMMANDS,
     repo::COMMANDS,
+    routing::COMMANDS,
     values::COMMANDS,
     stats::COMMANDS,
     swarm::COMMANDS,
