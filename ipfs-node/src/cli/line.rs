@@ -19,6 +19,8 @@ const AFTER: &str = "A repository is at $IPFS_PATH or --repo-dir (default: ~/.ro
 /// Options of every command that are not told to the RPC.
 const API: &str = "api";
 const REPO: &str = "repo-dir";
+/// What stands without a flag before it.
+const ARGS: &str = "arguments";
 
 /// Options of every command that are.
 const EVERYWHERE: [&str; 5] = ["offline", "timeout", "cid-base", "upgrade-cidv0-in-output", "encoding"];
@@ -97,23 +99,27 @@ fn read(matches: &ArgMatches) -> Asked {
 }
 
 fn call(command: &'static Command, given: &ArgMatches) -> Call {
-    let texts = |name: &str| given.get_many::<String>(name).unwrap_or_default().cloned().collect::<Vec<_>>();
-    let args: Vec<String> = positional(command).filter(|arg| !is_file(arg)).flat_map(|arg| texts(arg.name())).collect();
-    let file = command.args.iter().find(|arg| is_file(arg));
-    let files = file.map(|arg| given.get_many::<PathBuf>(arg.name()).unwrap_or_default().cloned().collect());
     let shown = shown::of(command.path);
-    let known = options(command).chain(shown.options.iter().copied());
+    let (args, files) = split(command, given.get_many::<OsString>(ARGS).unwrap_or_default().cloned().collect());
     let everywhere = GLOBAL.iter().copied().filter(|(name, ..)| EVERYWHERE.contains(name));
-    let options = known.chain(everywhere).flat_map(|(name, _, kind)| {
-        let values = match kind {
-            Kind::Flag => given.get_one::<String>(name).cloned().into_iter().collect(),
-            _ => texts(name),
-        };
+    let options = options(command, shown).chain(everywhere).flat_map(|(name, ..)| {
+        let values = given.get_many::<String>(name).unwrap_or_default().cloned().collect::<Vec<_>>();
         values.into_iter().map(move |value| (name, value))
     });
     let least = command.args.iter().filter(|arg| matches!(arg, Declared::One(_) | Declared::Many(_))).count();
     let wants_args = files.is_none() && args.len() < least;
     Call { path: command.path, args, options: options.collect(), files, wants_args, shown }
+}
+
+/// What was given, as arguments and, for a command that takes files, as the files behind them.
+fn split(command: &'static Command, mut given: Vec<OsString>) -> (Vec<String>, Option<Vec<PathBuf>>) {
+    let text = |arg: OsString| arg.to_string_lossy().into_owned();
+    if !command.args.iter().any(is_file) {
+        return (given.into_iter().map(text).collect(), None);
+    }
+    let arguments = command.args.iter().filter(|arg| !is_file(arg)).count().min(given.len());
+    let files = given.split_off(arguments).into_iter().map(PathBuf::from).collect();
+    (given.into_iter().map(text).collect(), Some(files))
 }
 
 fn root() -> Line {
@@ -207,35 +213,25 @@ impl Tree {
 
 fn command_line(name: &'static str, command: &'static Command) -> Line {
     let shown = shown::of(command.path);
-    let given = options(command).chain(shown.options.iter().copied());
-    let options = given.map(|option| option_of(&option));
+    let options = options(command, shown).map(|option| option_of(&option));
     let line = Line::new(name).about(shown.about).args(options.collect::<Vec<_>>());
-    // Only the last one may be repeated, and a file comes last.
-    line.args(positional(command).map(argument).collect::<Vec<_>>())
-}
-
-/// Arguments in the order of the command line: files last.
-fn positional(command: &'static Command) -> impl Iterator<Item = &'static Declared> {
+    if command.args.is_empty() {
+        return line;
+    }
     let (files, others): (Vec<_>, Vec<_>) = command.args.iter().partition(|arg| is_file(arg));
-    others.into_iter().chain(files)
+    let names = others.into_iter().chain(files).map(Declared::name);
+    line.arg(Arg::new(ARGS).num_args(0..).value_names(names.collect::<Vec<_>>()).value_parser(value_parser!(OsString)))
 }
 
 const fn is_file(arg: &Declared) -> bool {
     matches!(arg, Declared::File(_))
 }
 
-fn argument(declared: &'static Declared) -> Arg {
-    let arg = Arg::new(declared.name());
-    match declared {
-        Declared::One(_) | Declared::Maybe(_) => arg.num_args(0..=1),
-        Declared::Many(_) | Declared::Any(_) => arg.num_args(0..),
-        Declared::File(_) => arg.num_args(0..).value_parser(value_parser!(PathBuf)),
-    }
-}
-
 /// The options of a command, without those that all commands have.
-fn options(command: &'static Command) -> impl Iterator<Item = Opt> {
-    command.options.iter().copied().filter(|(name, ..)| !EVERYWHERE.contains(name))
+fn options(command: &'static Command, shown: &'static Shown) -> impl Iterator<Item = Opt> {
+    let told = |name: &str| command.options.iter().any(|(known, ..)| *known == name);
+    let own = shown.options.iter().filter(move |(name, ..)| !told(name));
+    command.options.iter().chain(own).copied().filter(|(name, ..)| !EVERYWHERE.contains(name))
 }
 
 fn option_of((name, other, kind): &Opt) -> Arg {

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// What the log says unless `RUST_LOG` says otherwise.
-const LOG: &str = "warn";
+const LOG: &str = "warn,libp2p_kad=error";
 
 /// Why the node was not made or served.
 #[derive(Debug, Error)]
@@ -127,7 +127,7 @@ async fn serve(repo: &Repo, settings: &IpfsNode) -> Result<(), StandaloneError> 
     }
     let addresses = (rpc.local_addr()?, gateway.local_addr()?);
     let server = Server::new(node, rpc, gateway, &settings.rpc_allow_origins)?;
-    let server = server.with_gateway(|gateway| gateway.configured(&settings));
+    let server = server.with_gateway(|gateway| gateway.configured(settings));
     let (sender, stop) = stop::channel();
     stop::listen_to_signals(sender)?;
     println!("RPC API server listening on {}", multiaddr(addresses.0));
