@@ -56,6 +56,12 @@ impl Ask {
         })
     }
 
+    /// Whether what is not here is not to be looked for.
+    #[must_use]
+    pub const fn is_only_if_cached(&self) -> bool {
+        self.only_if_cached
+    }
+
     /// What is asked of a path that is read already.
     pub(crate) fn of(path: ContentPath, format: Format, method: &Method, query: &Query, headers: &HeaderMap) -> Self {
         Self {
