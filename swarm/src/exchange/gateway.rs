@@ -1,0 +1,109 @@
+//! Trustless HTTP gateways: asked for single blocks that no peer has; what they give is checked.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bitswap::message::MAX_SENT_BYTES;
+use bytes::Bytes;
+use cid::Cid;
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::{
+    Request, StatusCode, Uri,
+    client::conn::http1::handshake,
+    header::{ACCEPT, HOST},
+};
+use hyper_util::rt::TokioIo;
+use thiserror::Error;
+use tokio::{net::TcpStream, sync::mpsc, task::JoinSet, time::timeout};
+
+use super::driver::Input;
+
+/// A gateway may look for the block itself.
+const WAIT: Duration = Duration::from_secs(30);
+const RAW: &str = "application/vnd.ipld.raw";
+
+/// The gateways.
+pub(super) struct Gateways {
+    bases: Arc<[String]>,
+    /// Which is asked first; it changes when one fails.
+    first: Arc<AtomicUsize>,
+}
+
+/// Why a gateway gave no block.
+#[derive(Debug, Error)]
+enum GatewayError {
+    #[error("its address is none that can be asked, such as http://127.0.0.1:8080")]
+    Address,
+    #[error("it cannot be reached")]
+    Unreachable(#[from] io::Error),
+    #[error("it does not speak HTTP")]
+    Http(#[from] hyper::Error),
+    #[error("it answered {0}")]
+    Refused(StatusCode),
+    #[error("its answer ended early or is too long")]
+    Body(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("it gave something else")]
+    Wrong(#[from] unixfs::VerifyError),
+    #[error("it did not answer in time")]
+    TimedOut,
+}
+
+impl Gateways {
+    pub(super) fn new(bases: Vec<String>) -> Self {
+        let bases = bases.into_iter().map(|base| base.trim_end_matches('/').to_owned()).collect();
+        Self { bases, first: Arc::default() }
+    }
+
+    /// Asks one after the other, and tells the driver.
+    pub(super) fn ask(&self, cid: Cid, inputs: mpsc::Sender<Input>) {
+        let (bases, first) = (self.bases.clone(), self.first.clone());
+        tokio::spawn(async move {
+            let bytes = from_any(&bases, &first, &cid).await;
+            let _ = inputs.send(Input::FromGateway(cid, bytes)).await;
+        });
+    }
+}
+
+async fn from_any(bases: &[String], first: &AtomicUsize, cid: &Cid) -> Option<Bytes> {
+    let begun = first.load(Ordering::Relaxed);
+    for at in (0..bases.len()).map(|at| (begun + at) % bases.len()) {
+        let gateway = &bases[at];
+        match timeout(WAIT, from_one(gateway, cid)).await.unwrap_or(Err(GatewayError::TimedOut)) {
+            Ok(bytes) => {
+                first.store(at, Ordering::Relaxed);
+                return Some(bytes);
+            }
+            Err(error) => {
+                tracing::debug!(%gateway, %cid, error = &error as &dyn std::error::Error, "gateway gave no block");
+            }
+        }
+    }
+    None
+}
+
+async fn from_one(base: &str, cid: &Cid) -> Result<Bytes, GatewayError> {
+    let uri: Uri = format!("{base}/ipfs/{cid}?format=raw").parse().map_err(|_| GatewayError::Address)?;
+    let (Some("http"), Some(host)) = (uri.scheme_str(), uri.host()) else { return Err(GatewayError::Address) };
+    let port = uri.port_u16().unwrap_or(80);
+    let stream = TcpStream::connect((host.trim_matches(['[', ']']), port)).await?;
+    let (mut send, connection) = handshake::<_, Empty<Bytes>>(TokioIo::new(stream)).await?;
+    // Dropped at the end of the question, and with it the connection.
+    let mut driver = JoinSet::new();
+    driver.spawn(connection);
+    let request = Request::get(uri.path_and_query().map_or("/", |path| path.as_str()));
+    let request = request.header(HOST, format!("{host}:{port}")).header(ACCEPT, RAW).body(Empty::new());
+    let answer = send.send_request(request.map_err(|_| GatewayError::Address)?).await?;
+    if !answer.status().is_success() {
+        return Err(GatewayError::Refused(answer.status()));
+    }
+    let body = Limited::new(answer.into_body(), MAX_SENT_BYTES).collect().await.map_err(GatewayError::Body)?;
+    let bytes = body.to_bytes();
+    unixfs::verify(cid, &bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,202 @@
+//! What a session waits for and what it holds: the meeting point of those who get blocks and the driver that has them.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+};
+
+use bitswap::{SessionId, Urgency};
+use bytes::Bytes;
+use cid::Cid;
+use tokio::sync::oneshot;
+
+use super::session::{Desk, FetchError, Request};
+
+/// The most blocks that a session expects; more are not fetched ahead.
+const MAX_SLOTS: usize = 16_384;
+
+type Answer = Result<Bytes, FetchError>;
+
+/// One session's blocks.
+#[derive(Debug)]
+pub(super) struct Room {
+    id: SessionId,
+    desk: Arc<Desk>,
+    slots: Mutex<Slots>,
+}
+
+#[derive(Debug, Default)]
+struct Slots {
+    of: HashMap<Cid, Slot>,
+    held_bytes: u64,
+}
+
+/// One block.
+#[derive(Debug)]
+enum Slot {
+    /// It is wanted: by these, and whether it is kept if they leave.
+    Wanted { takers: Vec<oneshot::Sender<Answer>>, ahead: bool },
+    /// It is here, and nobody has taken it yet.
+    Held(Bytes),
+}
+
+/// What somebody who asks for a block gets.
+pub(super) enum Seat {
+    Served(Bytes),
+    Waiting(Waiting),
+    Closed,
+}
+
+/// A place in the queue for one block; dropping it takes the wish back.
+pub(super) struct Waiting {
+    room: Arc<Room>,
+    cid: Cid,
+    answer: oneshot::Receiver<Answer>,
+}
+
+impl Room {
+    pub(super) fn new(id: SessionId, desk: Arc<Desk>) -> Self {
+        Self { id, desk, slots: Mutex::default() }
+    }
+
+    pub(super) fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Takes a block that is here, or waits for it.
+    pub(super) fn sit_down(self: &Arc<Self>, cid: Cid) -> Seat {
+        let (taker, answer) = oneshot::channel();
+        {
+            let mut slots = self.slots();
+            match slots.of.remove(&cid) {
+                Some(Slot::Held(bytes)) => {
+                    slots.held_bytes -= bytes.len() as u64;
+                    drop(slots);
+                    let _ = self.desk.ask(Request::Taken(self.id));
+                    return Seat::Served(bytes);
+                }
+                Some(Slot::Wanted { mut takers, ahead }) => {
+                    takers.push(taker);
+                    slots.of.insert(cid, Slot::Wanted { takers, ahead });
+                }
+                None => {
+                    slots.of.insert(cid, Slot::Wanted { takers: vec![taker], ahead: false });
+                }
+            }
+        }
+        let waiting = Waiting { room: self.clone(), cid, answer };
+        match self.desk.ask(Request::Want(self.id, vec![cid], Urgency::Now)) {
+            Ok(()) => Seat::Waiting(waiting),
+            Err(_) => Seat::Closed,
+        }
+    }
+
+    pub(super) fn expect(&self, cids: impl Iterator<Item = Cid>) {
+        let mut new = Vec::new();
+        {
+            let mut slots = self.slots();
+            for cid in cids {
+                if slots.of.len() >= MAX_SLOTS {
+                    break;
+                }
+                slots.of.entry(cid).or_insert_with(|| {
+                    new.push(cid);
+                    Slot::Wanted { takers: Vec::new(), ahead: true }
+                });
+            }
+        }
+        if !new.is_empty() {
+            let _ = self.desk.ask(Request::Want(self.id, new, Urgency::Ahead));
+        }
+    }
+
+    pub(super) fn forget(&self, cid: &Cid) {
+        let request = {
+            let mut slots = self.slots();
+            match slots.of.get_mut(cid) {
+                Some(Slot::Wanted { takers, ahead }) => {
+                    *ahead = false;
+                    takers.retain(|taker| !taker.is_closed());
+                    if !takers.is_empty() {
+                        return;
+                    }
+                    slots.of.remove(cid);
+                    Request::Forget(self.id, *cid)
+                }
+                Some(Slot::Held(bytes)) => {
+                    let bytes = bytes.len() as u64;
+                    slots.of.remove(cid);
+                    slots.held_bytes -= bytes;
+                    Request::Taken(self.id)
+                }
+                None => return,
+            }
+        };
+        let _ = self.desk.ask(request);
+    }
+
+    /// Hands a block, or the news that it does not come, to those who wait; holds it when it was wanted ahead.
+    pub(super) fn deliver(&self, cid: &Cid, answer: &Answer) {
+        let mut slots = self.slots();
+        let Some(Slot::Wanted { takers, ahead }) = slots.of.remove(cid) else { return };
+        let mut served = false;
+        for taker in takers {
+            served |= taker.send(answer.clone()).is_ok();
+        }
+        if let (Ok(bytes), true, false) = (answer, ahead, served) {
+            slots.held_bytes += bytes.len() as u64;
+            slots.of.insert(*cid, Slot::Held(bytes.clone()));
+        }
+    }
+
+    pub(super) fn held_bytes(&self) -> u64 {
+        self.slots().held_bytes
+    }
+
+    /// Tells all who wait that nothing comes any more.
+    pub(super) fn close(&self) {
+        self.slots().of.clear();
+    }
+
+    /// Whoever waited for this has left: it is wanted no longer, unless others wait or it was wanted ahead.
+    fn left(&self, cid: &Cid) {
+        {
+            let mut slots = self.slots();
+            let Some(Slot::Wanted { takers, ahead }) = slots.of.get_mut(cid) else { return };
+            takers.retain(|taker| !taker.is_closed());
+            if *ahead || !takers.is_empty() {
+                return;
+            }
+            slots.of.remove(cid);
+        }
+        let _ = self.desk.ask(Request::Forget(self.id, *cid));
+    }
+
+    fn slots(&self) -> MutexGuard<'_, Slots> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let _ = self.desk.ask(Request::Close(self.id));
+    }
+}
+
+impl Future for Waiting {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+        Pin::new(&mut self.answer).poll(cx).map(|answer| answer.unwrap_or(Err(FetchError::Stopped)))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.answer.close();
+        self.room.left(&self.cid);
+    }
+}

@@ -1,0 +1,4 @@
+//! The exchange between peers over loopback: ours with ours, with peers that lie or stay silent, and with a gateway.
+
+mod between;
+mod rig;
