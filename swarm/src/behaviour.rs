@@ -12,6 +12,7 @@ use libp2p::{
 use crate::{
     dht::{self, Net, Scoped},
     errors::StartError,
+    exchange,
     filters::Filters,
     gate::Gate,
     settings::{Dht, Limits, Settings},
@@ -33,6 +34,7 @@ pub(crate) struct Behaviour {
     pub(crate) limits: connection_limits::Behaviour,
     pub(crate) identify: identify::Behaviour,
     pub(crate) ping: ping::Behaviour,
+    pub(crate) exchange: exchange::Behaviour,
     pub(crate) streams: streams::Behaviour,
     pub(crate) wide: Toggle<Scoped>,
     pub(crate) local: Toggle<Scoped>,
@@ -49,6 +51,7 @@ impl Behaviour {
         settings: &Settings,
         filters: Filters,
         relay: relay::client::Behaviour,
+        exchange: exchange::Behaviour,
     ) -> Result<Self, StartError> {
         let key = &settings.key.0;
         let id = settings.key.peer_id();
@@ -60,6 +63,7 @@ impl Behaviour {
             limits: connection_limits::Behaviour::new(limits(settings.limits)),
             identify: identify::Behaviour::new(identity(settings)),
             ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_EVERY).with_timeout(PING_WAIT)),
+            exchange,
             streams: streams::Behaviour::default(),
             wide: wide.into(),
             local: local.into(),

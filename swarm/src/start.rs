@@ -1,13 +1,22 @@
 //! Starting: transports, behaviour and listeners, then a handle and the task that does the work.
 
-use std::{future::Future, io, net::TcpListener, sync::Arc, time::Duration};
+use std::{future::Future, io, mem, net::TcpListener, sync::Arc, time::Duration};
 
 use libp2p::{Multiaddr, multiaddr::Protocol, swarm};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::{
-    behaviour::Behaviour, book::peer_of, errors::StartError, filters, filters::Filters, handle::Swarm, host::Host,
-    settings::Settings, store::BlockStore, transport,
+    behaviour::Behaviour,
+    book::peer_of,
+    errors::StartError,
+    exchange, filters,
+    filters::Filters,
+    handle::{Blocks, Swarm},
+    host::Host,
+    seek,
+    settings::Settings,
+    store::BlockStore,
+    transport,
 };
 
 /// Commands that wait for the task.
@@ -24,29 +33,49 @@ const NEGOTIATING: usize = 256;
 ///
 /// When it cannot listen where it should, when its key cannot sign, or when a setting makes no sense; each says which.
 pub async fn start(
-    settings: Settings,
+    mut settings: Settings,
     store: Arc<dyn BlockStore>,
 ) -> Result<(Swarm, impl Future<Output = ()> + Send), StartError> {
-    let _ = store;
     check(&settings)?;
     let filters = Filters::new(settings.filters.clone());
     let meter = transport::Meter::default();
+    let exchange = exchange::make(&settings.gateways, settings.memory_bytes, store);
     let (transport, relay) = transport::make(&settings.key.0, &filters, &meter)?;
-    let behaviour = Behaviour::new(&settings, filters.clone(), relay)?;
-    let config = swarm::Config::with_tokio_executor()
-        .with_idle_connection_timeout(IDLE_WAIT)
-        .with_max_negotiating_inbound_streams(NEGOTIATING);
-    let mut swarm = libp2p::Swarm::new(transport, behaviour, settings.key.peer_id(), config);
+    let behaviour = Behaviour::new(&settings, filters.clone(), relay, exchange.behaviour)?;
+    let mut swarm = libp2p::Swarm::new(transport, behaviour, settings.key.peer_id(), config());
     listen(&mut swarm, &settings)?;
     let (commands, jobs) = mpsc::channel(COMMANDS);
-    let handle = Swarm::new(&settings, commands, filters, swarm.behaviour().streams.desk());
+    let blocks = Blocks { fetcher: exchange.fetcher, control: exchange.control };
+    let handle = Swarm::new(&settings, commands, filters, swarm.behaviour().streams.desk(), blocks);
     let mut host = Host::new(swarm, &settings, meter, jobs);
-    for (peer, addresses) in settings.known {
+    for (peer, addresses) in mem::take(&mut settings.known) {
         host.learn(peer, addresses);
     }
     host.enter();
-    host.until_listening(settings.listen.len()).await;
-    Ok((handle, host.run()))
+    host.until_listening(listeners(&settings)).await;
+    let seek = seek::run(exchange.searches, handle.downgrade());
+    Ok((handle, run(host, exchange.driver, seek)))
+}
+
+/// The host in this task, the exchange and the searches in two of their own, which end with it.
+async fn run(host: Host, driver: exchange::Driver, seek: impl Future<Output = ()> + Send + 'static) {
+    let mut beside = JoinSet::new();
+    beside.spawn(driver.run());
+    beside.spawn(seek);
+    host.run().await;
+    beside.shutdown().await;
+}
+
+fn config() -> swarm::Config {
+    swarm::Config::with_tokio_executor()
+        .with_idle_connection_timeout(IDLE_WAIT)
+        .with_max_negotiating_inbound_streams(NEGOTIATING)
+}
+
+/// Those whose addresses are known at once; a relay has to be asked first.
+fn listeners(settings: &Settings) -> usize {
+    let relayed = |address: &&Multiaddr| address.iter().any(|part| part == Protocol::P2pCircuit);
+    settings.listen.len() - settings.listen.iter().filter(relayed).count()
 }
 
 fn check(settings: &Settings) -> Result<(), StartError> {

@@ -1,5 +1,6 @@
 //! The handle: everything that can be asked of a peer. Each question goes to the peer's task as a command and has an end.
 
+mod blocks;
 mod connections;
 mod dht;
 mod pubsub;
@@ -13,6 +14,7 @@ use tokio::{
     time::timeout,
 };
 
+pub(crate) use blocks::Blocks;
 pub use pubsub::Subscription;
 
 use crate::{
@@ -35,6 +37,26 @@ pub struct Swarm {
     about: Arc<About>,
     filters: Filters,
     desk: Desk,
+    blocks: Blocks,
+}
+
+/// A handle that does not keep the peer alive.
+#[derive(Debug, Clone)]
+pub(crate) struct WeakSwarm {
+    commands: mpsc::WeakSender<Job>,
+    about: Arc<About>,
+    filters: Filters,
+    desk: Desk,
+    blocks: Blocks,
+}
+
+impl WeakSwarm {
+    /// The handle, while somebody else holds one.
+    pub(crate) fn upgrade(&self) -> Option<Swarm> {
+        let commands = self.commands.upgrade()?;
+        let Self { about, filters, desk, blocks, .. } = self.clone();
+        Some(Swarm { commands, about, filters, desk, blocks })
+    }
 }
 
 /// What does not change.
@@ -47,14 +69,25 @@ struct About {
 }
 
 impl Swarm {
-    pub(crate) fn new(settings: &Settings, commands: mpsc::Sender<Job>, filters: Filters, desk: Desk) -> Self {
+    pub(crate) fn new(
+        settings: &Settings,
+        commands: mpsc::Sender<Job>,
+        filters: Filters,
+        desk: Desk,
+        blocks: Blocks,
+    ) -> Self {
         let about = About {
             key: settings.key.clone(),
             agent_version: settings.agent_version.clone(),
             dht: settings.dht.clone(),
             pubsub: settings.pubsub,
         };
-        Self { commands, about: Arc::new(about), filters, desk }
+        Self { commands, about: Arc::new(about), filters, desk, blocks }
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakSwarm {
+        let Self { commands, about, filters, desk, blocks } = self.clone();
+        WeakSwarm { commands: commands.downgrade(), about, filters, desk, blocks }
     }
 
     /// Who this peer is.

@@ -44,7 +44,8 @@ impl Swarm {
         }
     }
 
-    /// Accepts the streams of a protocol until the queue is dropped. Peers that are connected already learn of it.
+    /// Accepts the streams of a protocol until the queue is dropped. Peers that are connected already
+    /// can open them at once.
     ///
     /// # Errors
     ///

@@ -54,7 +54,12 @@ pub fn in_dht(dht: Dht) -> Settings {
 
 /// Starts a peer.
 pub async fn start(settings: Settings) -> Peer {
-    let (swarm, task) = swarm::start(settings, Arc::new(Empty)).await.unwrap();
+    start_with(settings, Arc::new(Empty)).await
+}
+
+/// Starts a peer that has blocks.
+pub async fn start_with(settings: Settings, store: Arc<dyn BlockStore>) -> Peer {
+    let (swarm, task) = swarm::start(settings, store).await.unwrap();
     Peer { swarm, task: tokio::spawn(task) }
 }
 
