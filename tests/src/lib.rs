@@ -12,7 +12,9 @@
 //! * [`ipfscluster`]: the library by which the original ingest servers talk to what is behind them.
 //! * [`live`]: somebody who reads live events as a browser does.
 //! * [`kubo`]: the real IPFS daemon, to compare with.
+//! * [`javascript`]: Helia, and kubo-rpc-client.
 //! * [`multipart`]: what Kubo's RPC wants to be sent.
+//! * [`peer`]: Kubo or our node, driven by the same words.
 //! * [`skipped`]: what is said and counted when a peer is missing.
 //! * [`proxy`]: a reverse proxy before the front.
 //! * [`schemathesis`]: what compares the front with its description.
@@ -30,9 +32,11 @@ pub mod echo;
 pub mod h2_frames;
 pub mod http;
 pub mod ipfscluster;
+pub mod javascript;
 pub mod kubo;
 pub mod live;
 pub mod multipart;
+pub mod peer;
 pub mod process;
 pub mod programs;
 pub mod proxy;

@@ -100,7 +100,8 @@ fn read(matches: &ArgMatches) -> Asked {
 
 fn call(command: &'static Command, given: &ArgMatches) -> Call {
     let shown = shown::of(command.path);
-    let (args, files) = split(command, given.get_many::<OsString>(ARGS).unwrap_or_default().cloned().collect());
+    let said = if command.args.is_empty() { None } else { given.get_many::<OsString>(ARGS) };
+    let (args, files) = split(command, said.unwrap_or_default().cloned().collect());
     let everywhere = GLOBAL.iter().copied().filter(|(name, ..)| EVERYWHERE.contains(name));
     let options = options(command, shown).chain(everywhere).flat_map(|(name, ..)| {
         let values = given.get_many::<String>(name).unwrap_or_default().cloned().collect::<Vec<_>>();
@@ -236,7 +237,8 @@ fn options(command: &'static Command, shown: &'static Shown) -> impl Iterator<It
 
 fn option_of((name, other, kind): &Opt) -> Arg {
     let arg = Arg::new(*name).long(*name);
-    let mut letters = other.chars();
+    // An option may have no name but a letter.
+    let mut letters = if name.len() == 1 { name.chars() } else { other.chars() };
     let arg = match (letters.next(), letters.next()) {
         (Some(letter), None) => arg.short(letter),
         (Some(_), Some(_)) => arg.alias(*other),

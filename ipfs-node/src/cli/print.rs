@@ -12,9 +12,6 @@ use serde_json::Value;
 
 use super::{CliError, line::Call, shown::Form, unpack::Unpacking};
 
-/// The least width of a column of `ls`.
-const COLUMN: usize = 10;
-
 /// What shows one answer.
 pub(super) struct Printer<'a> {
     call: &'a Call,
@@ -141,7 +138,7 @@ fn entries(object: &Value, call: &Call) -> String {
     };
     let heads = call.is_on("headers").then(|| ["Hash", "Size", "Name"].map(str::to_owned));
     let rows: Vec<_> = heads.into_iter().chain(list(&object["Links"]).map(row)).collect();
-    let width = |at: usize| rows.iter().map(|row| row[at].len() + 1).max().unwrap_or(0).max(COLUMN);
+    let width = |at: usize| rows.iter().map(|row| row[at].len() + 1).max().unwrap_or(0);
     let (first, second) = (width(0), width(1));
     lines(rows.iter().map(|[hash, size, name]| format!("{hash:first$}{size:second$}{name}")))
 }
@@ -406,7 +403,7 @@ mod tests {
         let entry =
             |name: &str, size: u64, kind: u64| json!({ "Name": name, "Hash": "QmX", "Size": size, "Type": kind });
         let row = json!({ "Objects": [{ "Hash": "QmR", "Links": [entry("a", 2, 2), entry("d", 0, 1)] }] });
-        assert_eq!(ls(&row, &call("ls", &[])), "QmX       2         a\nQmX       -         d/\n");
+        assert_eq!(ls(&row, &call("ls", &[])), "QmX 2 a\nQmX - d/\n");
     }
 
     #[test]
