@@ -11,7 +11,6 @@ mod reach;
 mod upkeep;
 mod walk;
 
-pub(crate) use blocks::not_found;
 pub(crate) use path::in_kubos_words;
 pub(crate) use pins::{Kept, Progress};
 pub(crate) use reach::{FetchFault, Fetched, Patience, Reach, Source};
@@ -187,8 +186,7 @@ impl Node {
 
     /// The node for an asker that also wants what peers have, as long as it is patient; if there is a peer side.
     pub(crate) fn reaching_out(&self, patience: Patience) -> Self {
-        let source = self.peer().and_then(Peer::source);
-        let reach = source.map_or(Reach::Here, Reach::out);
+        let reach = self.peer().map_or(Reach::Here, |peer| Reach::out(peer.source()));
         self.with(reach, patience)
     }
 

@@ -28,6 +28,8 @@ const AHEAD_BYTES: u64 = 8 << 20;
 /// Blocks that are wanted before their turn: the least, and the most.
 const AHEAD_LEAST: u64 = 8;
 const AHEAD_MOST: u64 = 512;
+/// More are never wanted: of those that are, some may have been overtaken by others.
+const ASKED: usize = 1024;
 /// Who said nothing of time waits no longer than this for a block.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -86,6 +88,8 @@ impl fmt::Debug for Fetching {
 #[derive(Debug, Default)]
 struct Ahead {
     asked: HashSet<Cid>,
+    /// Blocks that may still come before it is time to look ahead again.
+    left: usize,
     blocks: u64,
     bytes: u64,
 }
@@ -99,10 +103,27 @@ impl Ahead {
         room.min(known).clamp(AHEAD_LEAST, AHEAD_MOST)
     }
 
-    fn came(&mut self, cid: &Cid, bytes: usize) {
+    /// It is time when enough of what was wanted has come, or when what is needed now was not wanted before.
+    fn is_time(&self, needed: Option<&Cid>) -> bool {
+        self.asked.len() < ASKED && (self.left == 0 || needed.is_some_and(|cid| !self.asked.contains(cid)))
+    }
+
+    fn came(&mut self, cid: &Cid, bytes: &[u8]) {
         self.asked.remove(cid);
         self.blocks += 1;
-        self.bytes += bytes as u64;
+        self.bytes += bytes.len() as u64;
+        // What hangs below a block comes before what stands beside it.
+        self.left = if leads_on(cid, bytes) { 0 } else { self.left.saturating_sub(1) };
+    }
+}
+
+/// Whether a block may have links. Those of DAG-PB stand first.
+fn leads_on(cid: &Cid, bytes: &[u8]) -> bool {
+    const LINK: u8 = 0x12;
+    match cid.codec() {
+        unixfs::CODEC_RAW => false,
+        unixfs::CODEC_DAG_PB => bytes.first() == Some(&LINK),
+        _ => true,
     }
 }
 
@@ -138,7 +159,7 @@ impl Fetching {
         self.look_ahead(store, Some(cid), next)?;
         let no = |fault| Refusal::failed(format!("cannot get block {cid}: {fault}"));
         let bytes = patience.wait(got)?.map_err(no)?;
-        self.ahead().came(cid, bytes.len());
+        self.ahead().came(cid, &bytes);
         let block = Block { cid: *cid, bytes };
         self.kept.get_or_init(|| store.session()).put(&block)?;
         Ok(block.bytes)
@@ -152,10 +173,11 @@ impl Fetching {
         next: impl FnOnce(usize) -> Vec<Cid>,
     ) -> Result<(), Refusal> {
         let mut ahead = self.ahead();
-        let most = usize::try_from(ahead.most()).unwrap_or_default();
-        if ahead.asked.len() > most / 2 {
+        if !ahead.is_time(asked) {
             return Ok(());
         }
+        let most = usize::try_from(ahead.most()).unwrap_or_default();
+        ahead.left = most / 4;
         let mut new = Vec::new();
         for next in next(most) {
             if Some(&next) != asked && !ahead.asked.contains(&next) && !store.has(&next)? {

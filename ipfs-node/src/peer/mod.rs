@@ -30,7 +30,7 @@ use crate::{
     node::{Node, Source},
     provide,
 };
-use blocks::Served;
+use blocks::{PeerSource, Served};
 use news::News;
 
 /// Known peers are saved so often, lest a crash loses them all.
@@ -112,8 +112,8 @@ impl Peer {
     }
 
     /// Where blocks come from that are not here.
-    pub(crate) fn source(&self) -> Option<Box<dyn Source>> {
-        None
+    pub(crate) fn source(&self) -> Box<dyn Source> {
+        Box::new(PeerSource::new(self.swarm.fetch()))
     }
 
     /// The peers through which a network is entered.

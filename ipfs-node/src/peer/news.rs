@@ -42,7 +42,8 @@ impl News {
             self.rung.notified().await;
             let came = self.take();
             if !came.is_empty() {
-                let _ = swarm;
+                // A swarm that has stopped serves nobody.
+                let _ = swarm.has(&came).await;
             }
         }
     }

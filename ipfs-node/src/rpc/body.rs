@@ -17,10 +17,16 @@ use super::reply::Cut;
 #[derive(Debug)]
 pub(crate) enum Body {
     Whole(Option<Bytes>),
-    /// Whoever makes it sees by the other end of the second that its reader is gone.
-    Streamed(mpsc::Receiver<Result<Frame<Bytes>, Cut>>, Option<watch::Sender<()>>),
+    Streamed(mpsc::Receiver<Result<Frame<Bytes>, Cut>>, Option<Reader>),
     /// Cut off, once what was before that has had its time to be sent.
     Ending(Option<Cut>),
+}
+
+/// The reader of a body: whoever makes the body sees by the other end that it is gone.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    #[expect(dead_code, reason = "it is dropped together with the body, and says so by that")]
+    there: watch::Sender<()>,
 }
 
 impl Body {
@@ -39,7 +45,7 @@ impl Body {
     /// The body as long as its reader is there; `reader` is dropped with it.
     pub(crate) fn read_by(self, reader: watch::Sender<()>) -> Self {
         match self {
-            Self::Streamed(frames, _) => Self::Streamed(frames, Some(reader)),
+            Self::Streamed(frames, _) => Self::Streamed(frames, Some(Reader { there: reader })),
             other => other,
         }
     }

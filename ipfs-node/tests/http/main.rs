@@ -7,6 +7,8 @@ mod gateway;
 #[cfg(test)]
 mod names;
 #[cfg(test)]
+mod peers;
+#[cfg(test)]
 mod routing;
 #[cfg(test)]
 mod rpc;

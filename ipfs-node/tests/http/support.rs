@@ -8,9 +8,11 @@ use hyper::{HeaderMap, Method, Request, client::conn::http1, header::HeaderName}
 use hyper_util::rt::TokioIo;
 use ipfs_node::{
     node::{Limits, Node},
+    peer::Peer,
     server::Server,
     store::StoreOptions,
 };
+use proto::config::{IpfsNode, Rookery};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
@@ -27,6 +29,7 @@ pub(crate) struct Rig {
     pub(crate) rpc: SocketAddr,
     pub(crate) gateway: SocketAddr,
     pub(crate) folder: TempDir,
+    config: IpfsNode,
     stop: Option<oneshot::Sender<()>>,
     pub(crate) served: JoinHandle<std::io::Result<()>>,
 }
@@ -101,15 +104,32 @@ impl Rig {
         Self::start_in(tempfile::tempdir().unwrap()).await
     }
 
+    /// A node without peers.
     pub(crate) async fn start_in(folder: TempDir) -> Self {
+        Self::start_as(folder, IpfsNode { swarm_listen: Vec::new(), ..IpfsNode::default() }).await
+    }
+
+    /// A node with peers, as the configuration says; on ports of its own.
+    pub(crate) async fn start_peer(section: &str) -> Self {
+        let section = format!("[ipfs-node]\nswarm_listen = [\"/ip4/127.0.0.1/tcp/0\"]\n{section}\n");
+        let config = Rookery::parse(&section).unwrap().ipfs_node;
+        Self::start_as(tempfile::tempdir().unwrap(), config).await
+    }
+
+    async fn start_as(folder: TempDir, config: IpfsNode) -> Self {
         let node = open(folder.path());
         let (rpc, gateway) = (listener().await, listener().await);
         let (rpc_address, gateway_address) = (rpc.local_addr().unwrap(), gateway.local_addr().unwrap());
         let server = Server::new(Arc::clone(&node), rpc, gateway, &[]).unwrap();
+        let has_peers = !config.swarm_listen.is_empty();
+        if has_peers {
+            Peer::start(&node, &config).await.unwrap();
+        }
+        let server = server.with_gateway(|gateway| if has_peers { gateway.configured(&config) } else { gateway });
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move { _ = stopped.await });
         let served = tokio::spawn(server.run(stopped, || {}));
-        Self { node, rpc: rpc_address, gateway: gateway_address, folder, stop: Some(stop), served }
+        Self { node, rpc: rpc_address, gateway: gateway_address, folder, config, stop: Some(stop), served }
     }
 
     /// Ends the node and starts it again on the same repository.
@@ -117,7 +137,7 @@ impl Rig {
         drop(self.stop.take());
         self.served.await.unwrap().unwrap();
         drop(self.node);
-        Self::start_in(self.folder).await
+        Self::start_as(self.folder, self.config).await
     }
 
     pub(crate) async fn post(&self, command: &str) -> Answer {

@@ -36,6 +36,8 @@ pub struct Tally {
     pub wantlist: Vec<Cid>,
     /// Who is connected.
     pub peers: Vec<PeerId>,
+    /// Messages that came.
+    pub received_messages: u64,
     /// Blocks that were wanted and came.
     pub received_blocks: u64,
     /// Their bytes.
@@ -124,6 +126,7 @@ impl Driver {
         Tally {
             wantlist: self.client.wantlist().copied().collect(),
             peers: self.peers.all(),
+            received_messages: self.received_messages,
             received_blocks: got.blocks,
             received_bytes: got.bytes,
             duplicate_blocks: got.duplicate_blocks,

@@ -94,6 +94,7 @@ pub(crate) struct Driver {
     early: VecDeque<(PeerId, Message, Held)>,
     /// Jobs for the server that run on threads that may block.
     pub(super) jobs: usize,
+    pub(super) received_messages: u64,
     started: Instant,
 }
 
@@ -109,6 +110,7 @@ impl Driver {
             sources,
             early: VecDeque::new(),
             jobs: 0,
+            received_messages: 0,
             started: Instant::now(),
         }
     }
@@ -193,6 +195,7 @@ impl Driver {
             self.early.push_back((peer, message, held));
             return;
         }
+        self.received_messages += 1;
         let key = self.peers.key(&peer);
         let now = self.now();
         if !message.blocks.is_empty() {

@@ -3,6 +3,7 @@
 //! Asked by the router.
 
 mod add;
+mod bitswap;
 mod block;
 mod bootstrap;
 mod cat;
@@ -65,6 +66,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Command> {
 static TABLE: &[&[Command]] = &[
     node::COMMANDS,
     add::COMMANDS,
+    bitswap::COMMANDS,
     cat::COMMANDS,
     config::COMMANDS,
     block::COMMANDS,
