@@ -40,6 +40,7 @@ struct Told {
     listen: BTreeMap<String, String>,
     metrics: Option<MetricsSource>,
     metrics_sent: Option<Instant>,
+    alert: Option<String>,
 }
 
 /// Makes the text of all metrics.
@@ -55,7 +56,7 @@ impl Pulse {
     /// A pulse that is heard by the other end of `supervisor`, or by nobody.
     #[must_use]
     pub fn new(supervisor: Option<OwnedFd>) -> Self {
-        let told = Told { state: BoxState::Starting, listen: BTreeMap::new(), metrics: None, metrics_sent: None };
+        let told = Told { state: BoxState::Starting, listen: BTreeMap::new(), metrics: None, metrics_sent: None, alert: None };
         let inner =
             Inner { supervisor, began: Instant::now(), last_ms: AtomicU64::new(u64::MAX), told: Mutex::new(told) };
         Self(Arc::new(inner))
@@ -84,6 +85,11 @@ impl Pulse {
     /// Says why the box is about to end.
     pub fn last_words(&self, reason: &str) {
         self.send(Some(reason.chars().take(2_000).collect()));
+    }
+
+    /// What the operator should know of, though the box works; none when it is over.
+    pub fn alert(&self, alert: Option<String>) {
+        self.told().alert = alert.map(|text| text.chars().take(500).collect());
     }
 
     /// Adds an address to what the beats tell.
@@ -120,7 +126,7 @@ impl Pulse {
         if metrics.is_some() {
             told.metrics_sent = Some(Instant::now());
         }
-        Beat { state: told.state, listen: told.listen.clone(), metrics, reason }
+        Beat { state: told.state, listen: told.listen.clone(), metrics, reason, alert: told.alert.clone() }
     }
 }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use daemon::bus::{AskError, Asker};
 use proto::{
     Cid, Question,
-    blocks::{BlockError, BlockNames, GetBlock, NameBlocks, PinRoot, PutBlocks},
+    blocks::{BlockError, BlockNames, GetBlock, NameBlocks, PinRoot, PutBlocks, Replicate},
 };
 use tokio::{
     sync::Semaphore,
@@ -97,6 +97,26 @@ impl<B: Blocks> Ipfs<B> {
     /// `Missing` when a part of it has been collected meanwhile.
     pub async fn pin(&self, root: Cid) -> Result<(), Failed> {
         self.ask(PinRoot { cid: root }, self.patience, Some(root)).await
+    }
+
+    /// Waits until enough peers of the IPFS Cluster keep a file too, if there is a Cluster.
+    ///
+    /// # Errors
+    ///
+    /// When that takes longer than the patience, or the Cluster refuses.
+    pub async fn replicate(&self, root: Cid) -> Result<(), Failed> {
+        let deadline = Instant::now() + self.patience;
+        loop {
+            let replicas = self.ask(Replicate { cid: root }, ONE_TRY, Some(root)).await?;
+            if replicas.are_enough() {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                let proto::blocks::Replicas { pinned, wanted } = replicas;
+                return Err(Failed::Away(format!("only {pinned} of {wanted} peers of the Cluster have it")));
+            }
+            sleep(10 * PAUSE).await;
+        }
     }
 
     /// Reads a block.

@@ -299,7 +299,8 @@ impl<B: Blocks> Uploads<B> {
         let root = intake.finish().await?;
         let cid = Cid(root.cid);
         self.ipfs.pin(cid).await?;
-        // With an IPFS Cluster, that it has replicated the file is waited for here, before anybody is told.
+        // Nobody is told of a file that fewer peers keep than was promised.
+        self.ipfs.replicate(cid).await?;
         let (time, seconds) = (now(), began.elapsed().as_secs_f64());
         self.journal.write(&uploads::Upload { time, peer, bytes, cid, seconds }).await?;
         share.keep(&cid);

@@ -2,6 +2,7 @@
 
 use std::{fs, io, path::Path};
 
+use daemon::Failure;
 use hyper::header::HeaderValue;
 use proto::config::{Ipfs, IpfsDaemon};
 
@@ -30,6 +31,12 @@ pub enum SecretError {
         /// The file.
         path: String,
     },
+}
+
+impl From<SecretError> for Failure {
+    fn from(error: SecretError) -> Self {
+        Self::config("[ipfs] a secret cannot be used").because(error)
+    }
 }
 
 /// The folder in which the daemon of this tree has its repository.

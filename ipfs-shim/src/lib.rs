@@ -1,6 +1,7 @@
 //! The parts of `ipfs-shim`, for its program and its tests.
 
 pub mod blocks;
+pub mod copies;
 pub mod daemon_of;
 pub mod kubo;
 pub mod metrics;

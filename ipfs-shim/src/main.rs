@@ -6,19 +6,21 @@
 use std::{process::ExitCode, time::Duration};
 
 use comment_store::Options;
-use daemon::{Boot, Failure};
+use daemon::{Boot, Failure, memory};
 use ipfs_shim::{
     blocks::{Desk, Published, batching, hurrying},
+    copies::Copies,
     daemon_of,
     kubo::{Kubo, Waits},
     metrics::Metrics,
-    publish::{PublishError, Publisher, Settings, wait_for_store},
+    publish::{Publisher, Settings, wait_for_store},
 };
 use proto::{Blocks, wiring::IpfsShim};
 use tokio::sync::watch;
 
 fn main() -> ExitCode {
     daemon::main(|boot: Boot<IpfsShim>| {
+        memory::keep_buffers();
         let questions = boot.answers::<Blocks>();
         let data = boot.places().data_dir.clone();
         // LMDB's readers write themselves into its lock file; nothing else of the store is written here.
@@ -30,29 +32,29 @@ fn main() -> ExitCode {
             let metrics = Metrics::default();
             running.register(|registry| metrics.register(registry));
             let waits = Waits::of(Duration::from_millis(config.answer_wait_ms));
-            let place = daemon_of::place(&running.all().ipfs, &running.path(&repository));
-            let place = place.map_err(|error| Failure::config("[ipfs] remote_secret_file").because(error))?;
+            let ipfs = &running.all().ipfs;
+            let place = daemon_of::place(ipfs, &running.path(&repository))?;
+            let copies = Copies::configured(ipfs, waits)?;
             let kubo = Kubo::new(place, waits, metrics.clone());
             let (puts, batcher) = batching(kubo.clone());
             let (tell, published) = watch::channel(Published::default());
             let (hurry, hurried) = hurrying();
             let desk = Desk::new(kubo.clone(), puts, published).hurrying(hurry);
+            let desk = Copies::introduce(copies.as_ref(), desk, &running);
             let publish = async {
-                let options = Options::from(&running.all().comment_store);
-                let store = wait_for_store(&running.path(&comments), &options).await?;
+                let store =
+                    wait_for_store(&running.path(&comments), &Options::from(&running.all().comment_store)).await?;
                 let settings = Settings::new(running.path(&folder), &config);
-                Publisher::open(kubo, store, settings, tell, metrics)?.hurried_by(hurried).run().await
+                let mut publisher = Publisher::open(kubo, store.clone(), settings, tell, metrics)?.hurried_by(hurried);
+                let Some(copies) = copies else { return publisher.run().await };
+                let copying = copies.publish(store, running.path(&folder), &config, running.pulse());
+                tokio::try_join!(publisher.run(), copying).map(|(never, _)| never)
             };
             tokio::select! {
                 served = running.serve(questions, desk) => served,
-                Err(error) = publish => Err(failure(error)),
+                Err(error) = publish => Err(Failure::from(error)),
                 () = batcher.run() => Err(Failure::failed("nobody was left who could put blocks")),
             }
         })
     })
-}
-
-fn failure(error: PublishError) -> Failure {
-    let failure = if error.is_damage() { Failure::damaged } else { Failure::failed };
-    failure("cannot publish comments").because(error)
 }

@@ -46,6 +46,9 @@ struct Inner {
     stored: Gauge<u64, AtomicU64>,
     lag: Gauge<u64, AtomicU64>,
     walks: Counter,
+    replicas: Gauge<u64, AtomicU64>,
+    wanted: Gauge<u64, AtomicU64>,
+    short: Gauge,
 }
 
 impl Default for Metrics {
@@ -61,6 +64,9 @@ impl Default for Metrics {
             stored: Gauge::default(),
             lag: Gauge::default(),
             walks: Counter::default(),
+            replicas: Gauge::default(),
+            wanted: Gauge::default(),
+            short: Gauge::default(),
         }))
     }
 }
@@ -69,6 +75,20 @@ impl Metrics {
     /// Makes the counters known to whoever tells them to the supervisor.
     pub fn register(&self, registry: &mut Registry) {
         let own = registry.sub_registry_with_prefix("ipfs_shim");
+        self.register_in(own);
+    }
+
+    /// The same of a Cluster, with how many of its peers keep what was published last.
+    pub fn register_of_cluster(&self, registry: &mut Registry) {
+        let own = registry.sub_registry_with_prefix("ipfs_shim_cluster");
+        self.register_in(own);
+        let all = &*self.0;
+        own.register("replicas", "Peers of the Cluster that keep the published root", all.replicas.clone());
+        own.register("replicas_wanted", "Peers of the Cluster that must keep it", all.wanted.clone());
+        own.register("under_replicated", "Whether fewer peers keep it than must", all.short.clone());
+    }
+
+    fn register_in(&self, own: &mut Registry) {
         let all = &*self.0;
         own.register("calls", "Calls of the IPFS daemon", all.calls.clone());
         own.register_with_unit("call", "Time that calls took", Unit::Seconds, all.seconds.clone());
@@ -98,6 +118,12 @@ impl Metrics {
 
     pub(crate) fn stores(&self, repo_bytes: u64) {
         self.0.repo.set(repo_bytes);
+    }
+
+    pub(crate) fn replicated(&self, pinned: u32, wanted: u32) {
+        self.0.replicas.set(pinned.into());
+        self.0.wanted.set(wanted.into());
+        self.0.short.set(i64::from(pinned < wanted));
     }
 
     pub(crate) fn walked(&self) {
@@ -142,5 +168,20 @@ mod tests {
             "ipfs_shim_walks_total 1",
         ];
         assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn a_cluster_has_the_same_metrics_under_a_name_of_its_own_and_tells_of_its_replicas() {
+        let (metrics, mut registry) = (Metrics::default(), Registry::default());
+        metrics.register_of_cluster(&mut registry);
+        metrics.replicated(1, 2);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        for line in ["_up 0", "_lag 0", "_replicas 1", "_replicas_wanted 2", "_under_replicated 1"] {
+            assert!(
+                text.lines().any(|told| told.starts_with("ipfs_shim_cluster") && told.ends_with(line)),
+                "{line}: {text}"
+            );
+        }
     }
 }

@@ -118,6 +118,51 @@ pub struct DaemonState {
     pub published_seq: Seq,
     /// The newest arrival in the store.
     pub stored_seq: Seq,
+    /// The Cluster, if there is one.
+    #[serde(default)]
+    pub cluster: Option<ClusterState>,
+}
+
+/// How the IPFS Cluster is that keeps copies.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClusterState {
+    /// Whether it answered when it was asked last.
+    pub reachable: bool,
+    /// Its address.
+    pub address: String,
+    /// What it says it is.
+    pub version: Option<String>,
+    /// The root that it was given last.
+    pub root: Option<Cid>,
+    /// The newest arrival below it.
+    pub published_seq: Seq,
+    /// On how many of its peers that root is.
+    pub replicas: Option<Replicas>,
+}
+
+/// Asks to have a root and everything below it, which the daemon has, kept by the IPFS Cluster too, and how far that is: to be
+/// asked again until it is far enough.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Replicate {
+    /// The root, which is pinned.
+    pub cid: Cid,
+}
+
+/// On how many peers of the Cluster something is pinned; without a Cluster none are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replicas {
+    /// So many have it.
+    pub pinned: u32,
+    /// So many must.
+    pub wanted: u32,
+}
+
+impl Replicas {
+    /// Whether it may be announced.
+    #[must_use]
+    pub fn are_enough(&self) -> bool {
+        self.pinned >= self.wanted
+    }
 }
 
 /// Why blocks were not moved.
@@ -134,7 +179,7 @@ pub enum BlockError {
     Refused(String),
 }
 
-plain_messages!(BlockNames, GetBlock, GetBlocks, PinRoot, UnpinRoot, FindDaemon, DaemonState);
+plain_messages!(BlockNames, GetBlock, GetBlocks, PinRoot, UnpinRoot, FindDaemon, DaemonState, Replicate, Replicas);
 attached_messages!(PutBlocks: bytes, NameBlocks: bytes, BlockBytes: bytes, SomeBlocks: bytes);
 
 interface! {
@@ -147,4 +192,5 @@ interface! {
     5 => FindDaemon -> Result<DaemonState, BlockError>, retry Safe;
     6 => GetBlocks  -> Result<SomeBlocks, BlockError>,  retry Safe;
     7 => NameBlocks -> Result<BlockNames, BlockError>,  retry Safe;
+    8 => Replicate  -> Result<Replicas, BlockError>,    retry Safe;
 }

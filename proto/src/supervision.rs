@@ -59,6 +59,9 @@ pub struct Beat {
     /// Why it is about to end, when it is about to fail.
     #[serde(default)]
     pub reason: Option<String>,
+    /// What the operator should know of, though the box works.
+    #[serde(default)]
+    pub alert: Option<String>,
 }
 
 impl Beat {
@@ -126,6 +129,25 @@ pub struct InstanceStatus {
     pub listen: BTreeMap<String, String>,
     /// Why it is not running, in plain words.
     pub reason: Option<String>,
+    /// What the operator should know of, though it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<String>,
+    /// Where its memory is going, when that is limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<MemoryForecast>,
+}
+
+/// How much anonymous memory a box may have, and when that will be if it goes on as it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryForecast {
+    /// Above this it is recycled.
+    pub soft_bytes: u64,
+    /// Above this it is killed.
+    pub hard_bytes: u64,
+    /// By how much it grows in an hour; below zero when it shrinks. None until it was watched for long enough.
+    pub growth_bytes_per_h: Option<i64>,
+    /// When it reaches the soft limit, if it does within a month.
+    pub soft_in_s: Option<u64>,
 }
 
 /// The whole tree, as `supervisor status --json` shows it.

@@ -87,7 +87,7 @@ mod tests {
     }
 
     fn beat() -> Beat {
-        Beat { state: BoxState::Ready, listen: [].into(), metrics: Some("m 1\n".to_owned()), reason: None }
+        Beat { state: BoxState::Ready, listen: [].into(), metrics: Some("m 1\n".to_owned()), reason: None, alert: None }
     }
 
     #[tokio::test]

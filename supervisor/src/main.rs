@@ -20,6 +20,7 @@ mod process;
 mod signals;
 mod table;
 mod tree;
+mod trend;
 mod up;
 mod watch;
 

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use proto::config::Ipfs;
+use proto::{config::Ipfs, supervision::MemoryForecast};
 
-use crate::machine::Event;
+use crate::{machine::Event, trend::Trend};
 
 /// What a process has in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -68,6 +68,8 @@ pub struct Limits {
 }
 
 const MIB: u64 = 1024 * 1024;
+/// What a trend says beyond a month is no forecast.
+const FARTHEST_H: f64 = 720.0;
 
 impl Limits {
     /// The configured limits, with an eighth and a quarter of the machine for those that are not.
@@ -80,6 +82,19 @@ impl Limits {
     /// Above this it is recycled.
     pub fn soft_bytes(&self) -> u64 {
         self.soft_bytes
+    }
+
+    /// The limits, and when the soft one will be reached if it goes on as it does.
+    pub fn forecast(&self, usage: Usage, trend: &Trend) -> MemoryForecast {
+        let growth = trend.bytes_per_h();
+        let left_bytes = self.soft_bytes.saturating_sub(usage.rss_anon_bytes);
+        let hours = growth.filter(|&growth| growth > 0.0).map(|growth| left_bytes as f64 / growth);
+        MemoryForecast {
+            soft_bytes: self.soft_bytes,
+            hard_bytes: self.hard_bytes,
+            growth_bytes_per_h: growth.map(|growth| growth as i64),
+            soft_in_s: hours.filter(|&hours| hours < FARTHEST_H).map(|hours| (hours * 3_600.0) as u64),
+        }
     }
 
     /// What should be done about a daemon that has this much.
@@ -160,6 +175,27 @@ mod tests {
             "recycled with 9 MiB of anonymous memory, above the soft limit of 8 MiB ([ipfs] memory_soft_mib)"
         );
         assert!(matches!(limits().judge(usage(17)), Some(Event::Exceeded(_))));
+    }
+
+    #[test]
+    fn a_steady_leak_is_forecast_and_a_level_is_not() {
+        let began = std::time::Instant::now();
+        let after = |minutes: u64, bytes| (began + std::time::Duration::from_secs(60 * minutes), bytes);
+        let (mut leak, mut level) = (Trend::default(), Trend::default());
+        for minute in 0..30 {
+            let (at, bytes) = after(minute, minute * MIB / 10);
+            leak.sampled(at, bytes);
+            level.sampled(at, MIB + minute % 2);
+        }
+        let forecast = limits().forecast(usage(2), &leak);
+        assert_eq!((forecast.soft_bytes, forecast.hard_bytes), (8 * MIB, 16 * MIB));
+        assert!(
+            forecast.growth_bytes_per_h.is_some_and(|growth| (growth - 6 * MIB as i64).abs() < 100_000),
+            "{forecast:?}"
+        );
+        assert!(forecast.soft_in_s.is_some_and(|seconds| (3_500..3_700).contains(&seconds)), "{forecast:?}");
+        assert_eq!(limits().forecast(usage(2), &level).soft_in_s, None);
+        assert_eq!(limits().forecast(usage(2), &Trend::default()).growth_bytes_per_h, None);
     }
 
     #[test]

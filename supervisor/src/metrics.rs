@@ -131,6 +131,8 @@ mod tests {
             heartbeat_age_ms: Some(8),
             listen: [].into(),
             reason: None,
+            alert: None,
+            memory: None,
         };
         let status = Status {
             version: String::new(),

@@ -295,6 +295,9 @@ impl Tree {
                 limited if limited.memory == Memory::Limited => limited.usage(),
                 _ => None,
             };
+            if let Some(usage) = usage {
+                self.instances[slot].sampled(usage, now);
+            }
             if let Some(event) = usage.and_then(|usage| self.plan.limits.judge(usage)) {
                 self.tell(slot, event);
             }

@@ -15,7 +15,7 @@ use proto::{
     Answer, AnsweredBy, AnyId, Asked, Cid, CommentId, Epoch, Interface, LegacyId, Question, RequestId, Seq, Topic,
     blocks::{
         BlockBytes, BlockError, BlockNames, DaemonState, FindDaemon, GetBlock, GetBlocks, NameBlocks, PinRoot, PutBlocks,
-        SomeBlocks, UnpinRoot,
+        Replicas, Replicate, SomeBlocks, UnpinRoot,
     },
     interface::{decode, encode},
     posts::{Kept, PostComment, PostComments, PostError, Receipt, Receipts},
@@ -251,6 +251,12 @@ impl Answer<GetBlock> for Shelf {
     async fn answer(&self, question: GetBlock, _: Asked) -> Result<BlockBytes, BlockError> {
         let found = self.blocks.lock().unwrap().get(&question.cid).cloned();
         found.map(|bytes| BlockBytes { bytes }).ok_or(BlockError::NotFound)
+    }
+}
+
+impl Answer<Replicate> for Shelf {
+    async fn answer(&self, _: Replicate, _: Asked) -> Result<Replicas, BlockError> {
+        unreachable!("the front takes no files in")
     }
 }
 

@@ -14,7 +14,7 @@ use proto::{
     Answer, AnsweredBy as _, Asked, Cid, Question, RequestId,
     blocks::{
         BlockBytes, BlockError, BlockNames, DaemonState, FindDaemon, GetBlock, GetBlocks, NameBlocks, NamedCodec,
-        PinRoot, PutBlocks, SomeBlocks, UnpinRoot,
+        PinRoot, PutBlocks, Replicas, Replicate, SomeBlocks, UnpinRoot,
     },
     interface::{decode, encode},
 };
@@ -137,6 +137,12 @@ impl Answer<NameBlocks> for Shelf {
 impl Answer<GetBlock> for Shelf {
     async fn answer(&self, GetBlock { cid }: GetBlock, _: Asked) -> Result<BlockBytes, BlockError> {
         self.blocks().get(&cid).cloned().map(|bytes| BlockBytes { bytes }).ok_or(BlockError::NotFound)
+    }
+}
+
+impl Answer<Replicate> for Shelf {
+    async fn answer(&self, _: Replicate, _: Asked) -> Result<Replicas, BlockError> {
+        Ok(Replicas { pinned: 0, wanted: 0 })
     }
 }
 

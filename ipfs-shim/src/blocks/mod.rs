@@ -6,6 +6,7 @@ mod batch;
 mod check;
 mod hurry;
 mod name;
+mod replicate;
 
 use std::{error::Error, future::Future, time::Duration};
 
@@ -14,8 +15,8 @@ use futures_util::{StreamExt as _, stream};
 use proto::{
     Answer, Asked, Cid, Seq,
     blocks::{
-        BATCH_BYTES, BLOCKS_LIMIT, BlockBytes, BlockError, BlockNames, DaemonState, FindDaemon, GetBlock, GetBlocks,
-        NameBlocks, PinRoot, PutBlocks, SomeBlocks, UnpinRoot,
+        BATCH_BYTES, BLOCKS_LIMIT, BlockBytes, BlockError, BlockNames, ClusterState, DaemonState, FindDaemon, GetBlock,
+        GetBlocks, NameBlocks, PinRoot, PutBlocks, Replicas, Replicate, SomeBlocks, UnpinRoot,
     },
 };
 use tokio::{sync::watch, time::timeout};
@@ -24,8 +25,9 @@ use self::{batch::Puts, name::Naming};
 pub use self::{
     batch::{Batcher, batching},
     hurry::{Hurry, hurrying},
+    replicate::Replicator,
 };
-use crate::kubo::{Kubo, RpcError};
+use crate::kubo::{Cluster, Kubo, RpcError};
 
 /// An answer has to leave us before its asker gives up.
 const ON_THE_WAY: Duration = Duration::from_millis(50);
@@ -59,19 +61,43 @@ pub struct Desk {
     published: watch::Receiver<Published>,
     hurry: Option<Hurry>,
     naming: Naming,
+    replicator: Replicator,
+    /// How far the Cluster's publisher is.
+    copied: Option<watch::Receiver<Published>>,
 }
 
 impl Desk {
     /// A desk that puts blocks through `puts` and knows from `published` how far publishing is.
     #[must_use]
     pub fn new(kubo: Kubo, puts: Puts, published: watch::Receiver<Published>) -> Self {
-        Self { kubo, puts, published, hurry: None, naming: Naming::default() }
+        let replicator = Replicator::new(kubo.clone(), None);
+        Self { kubo, puts, published, hurry: None, naming: Naming::default(), replicator, copied: None }
     }
 
     /// A desk that can ask the publisher to hurry: a block that was stored a moment ago is then found.
     #[must_use]
     pub fn hurrying(self, hurry: Hurry) -> Self {
         Self { hurry: Some(hurry), ..self }
+    }
+
+    /// A desk that has what is taken in kept by a Cluster too, and knows from `copied` how far that is with comments.
+    #[must_use]
+    pub fn replicating(self, cluster: Cluster, copied: watch::Receiver<Published>) -> Self {
+        Self { replicator: Replicator::new(self.kubo.clone(), Some(cluster)), copied: Some(copied), ..self }
+    }
+
+    fn cluster(&self) -> Option<ClusterState> {
+        let cluster = self.replicator.cluster()?;
+        let copied = self.copied.as_ref().map(|copied| copied.borrow().clone()).unwrap_or_default();
+        let replicas = *cluster.replicas_of_published().borrow();
+        Some(ClusterState {
+            reachable: cluster.is_reachable(),
+            address: cluster.address(),
+            version: copied.agent,
+            root: copied.root,
+            published_seq: copied.seq,
+            replicas,
+        })
     }
 
     /// A block; if the daemon lacks it, once more when it has all that is stored.
@@ -166,6 +192,12 @@ impl Answer<UnpinRoot> for Desk {
     }
 }
 
+impl Answer<Replicate> for Desk {
+    async fn answer(&self, Replicate { cid }: Replicate, asked: Asked) -> Result<Replicas, BlockError> {
+        within(asked, self.replicator.replicate(&cid)).await
+    }
+}
+
 impl Answer<FindDaemon> for Desk {
     async fn answer(&self, _: FindDaemon, _: Asked) -> Result<DaemonState, BlockError> {
         let published = self.published.borrow().clone();
@@ -176,6 +208,7 @@ impl Answer<FindDaemon> for Desk {
             published_root: published.root,
             published_seq: published.seq,
             stored_seq: published.stored_seq,
+            cluster: self.cluster(),
         })
     }
 }

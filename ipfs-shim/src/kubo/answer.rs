@@ -39,7 +39,7 @@ impl KuboError {
     }
 }
 
-/// An answer with status 200, not read yet.
+/// An answer that is no refusal, not read yet.
 pub(super) struct Answer {
     endpoint: &'static str,
     connection: Option<Connection>,
@@ -51,7 +51,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// Takes the answer's head: a status other than 200 is a refusal.
+    /// Takes the answer's head: a status that tells of no success is a refusal.
     pub(super) async fn begin(
         endpoint: &'static str,
         response: Response<Incoming>,
@@ -63,7 +63,7 @@ impl Answer {
         let (head, body) = response.into_parts();
         let unread = BytesMut::new();
         let answer = Self { endpoint, connection: Some(connection), pool, body, deadline, unread, metrics };
-        if head.status == StatusCode::OK { Ok(answer) } else { Err(answer.refusal(head.status).await) }
+        if head.status.is_success() { Ok(answer) } else { Err(answer.refusal(head.status).await) }
     }
 
     async fn refusal(self, status: StatusCode) -> RpcError {
@@ -82,7 +82,7 @@ impl Answer {
     }
 
     /// The next bytes; `None` once the answer is whole and the daemon has not said otherwise.
-    async fn piece(&mut self) -> Result<Option<Bytes>, RpcError> {
+    pub(super) async fn piece(&mut self) -> Result<Option<Bytes>, RpcError> {
         loop {
             let Some(frame) = self.deadline.bound(Awaited::NextByte, self.body.frame()).await? else {
                 self.release();

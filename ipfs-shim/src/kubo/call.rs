@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use cid::Cid;
 use hyper::{
-    Request,
+    Method, Request,
     header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, TE, USER_AGENT},
 };
 
@@ -20,13 +20,21 @@ const AGENT: &str = concat!("rookery-ipfs-shim/", env!("CARGO_PKG_VERSION"));
 pub(super) struct Call {
     pub(super) endpoint: &'static str,
     pub(super) work: Work,
+    method: Method,
+    path: String,
     query: String,
     files: Files,
 }
 
 impl Call {
     pub(super) fn new(endpoint: &'static str, work: Work) -> Self {
-        Self { endpoint, work, query: String::new(), files: Files::default() }
+        let path = format!("/api/v0/{endpoint}");
+        Self { endpoint, work, method: Method::POST, path, query: String::new(), files: Files::default() }
+    }
+
+    /// A call of a Cluster's REST API, which has methods and paths of its own; `endpoint` is its name in errors and metrics.
+    pub(super) fn of_cluster(endpoint: &'static str, method: Method, path: String, work: Work) -> Self {
+        Self { endpoint, work, method, path, query: String::new(), files: Files::default() }
     }
 
     pub(super) fn cid(self, cid: &Cid) -> Self {
@@ -35,6 +43,14 @@ impl Call {
 
     pub(super) fn option(self, name: &'static str, value: &'static str) -> Self {
         self.pair(name, value)
+    }
+
+    pub(super) fn number(self, name: &'static str, value: i32) -> Self {
+        self.pair(name, &value.to_string())
+    }
+
+    pub(super) fn named_cid(self, name: &'static str, cid: &Cid) -> Self {
+        self.pair(name, &cid.to_string())
     }
 
     /// The daemon answers from its own disk: it must not search the network for what it lacks, which may take for ever.
@@ -56,7 +72,9 @@ impl Call {
 
     pub(super) fn request(&self, rpc: &str, secret: Option<&HeaderValue>, sent: Progress) -> Request<Upload> {
         let upload = self.files.body(sent);
-        let mut request = Request::post(format!("/api/v0/{}{}", self.endpoint, self.query))
+        let mut request = Request::builder()
+            .method(self.method.clone())
+            .uri(format!("{}{}", self.path, self.query))
             .header(HOST, rpc)
             .header(USER_AGENT, AGENT)
             // Only who asks for trailers is told of a failure in the middle of an answer.

@@ -67,18 +67,24 @@ impl Connection {
 #[derive(Debug)]
 pub(super) struct Pool {
     place: Place,
+    /// Where it was when it last said so: a daemon that ends takes its word back, and its successor listens at the same place.
+    last: Mutex<Option<String>>,
     waits: Waits,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Pool {
     pub(super) fn new(place: Place, waits: Waits) -> Self {
-        Self { place, waits, idle: Mutex::new(Vec::new()) }
+        Self { place, last: Mutex::new(None), waits, idle: Mutex::new(Vec::new()) }
     }
 
     /// Host and port of the daemon, as it said last.
     pub(super) fn rpc(&self) -> Result<String, RpcError> {
-        self.place.authority()
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        match (self.place.authority(), &*last) {
+            (Err(RpcError::NoAddress { .. }), Some(known)) => Ok(known.clone()),
+            (found, _) => found.inspect(|authority| *last = Some(authority.clone())),
+        }
     }
 
     pub(super) fn waits(&self) -> &Waits {

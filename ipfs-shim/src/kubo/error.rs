@@ -151,7 +151,17 @@ impl RpcError {
 
     /// Whether a daemon that was ending gave the call up, so that its successor may do it.
     pub(super) fn is_interrupted(&self) -> bool {
-        let ending = ["context canceled", "shutting down", "node is closing", "process closing", "database closed"];
+        // Kubo's words while it ends; its parts end one after the other, and each has its own.
+        let ending = [
+            "context canceled",
+            "repo not open",
+            "repo closed",
+            "shutting down",
+            "node is closing",
+            "process closing",
+            "database closed",
+            "datastore closed",
+        ];
         self.is_cut() || self.said().is_some_and(|said| ending.iter().any(|words| said.contains(words)))
     }
 

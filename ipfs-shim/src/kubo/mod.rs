@@ -7,8 +7,10 @@ mod address;
 mod answer;
 mod blocks;
 mod call;
+mod cluster;
 mod connection;
 mod error;
+mod export;
 mod import;
 mod node;
 mod pins;
@@ -29,7 +31,9 @@ use tokio::time::{Instant, sleep};
 pub use self::{
     address::Place,
     blocks::{BLOCK_BYTES, BlockCodec},
+    cluster::{Cluster, Copies},
     error::{Awaited, RpcError},
+    export::Export,
     node::{Agent, RepoSize},
     wait::Waits,
 };
@@ -42,7 +46,8 @@ use self::{
 use crate::metrics::Metrics;
 
 /// A daemon that gave a call up takes so long at most to have a successor that listens, or never has one.
-const BETWEEN_TRIES: [Duration; 3] = [Duration::from_millis(20), Duration::from_millis(80), Duration::from_millis(320)];
+const BETWEEN_TRIES: [Duration; 4] =
+    [Duration::from_millis(20), Duration::from_millis(80), Duration::from_millis(320), Duration::from_millis(640)];
 
 /// The daemon, wherever it is at the moment. Cheap to clone.
 #[derive(Debug, Clone)]

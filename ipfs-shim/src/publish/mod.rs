@@ -4,6 +4,7 @@
 //! how far it is, and a ledger of the roots that it pinned. While the daemon is down nothing queues up but the store.
 
 mod cursor;
+mod goal;
 mod ledger;
 mod piece;
 mod plan;
@@ -13,5 +14,7 @@ mod retry;
 mod store;
 mod walk;
 
+pub use goal::Goal;
+pub(crate) use piece::Piece;
 pub use publisher::{PublishError, Publisher, Settings};
 pub use store::wait_for_store;

@@ -8,7 +8,7 @@ pub(super) const PIECE_BYTES: usize = 8 * 1024 * 1024;
 
 /// Blocks on their way.
 #[derive(Debug, Default)]
-pub(super) struct Piece {
+pub(crate) struct Piece {
     sections: BytesMut,
     blocks: u64,
     first: Option<Cid>,
@@ -16,19 +16,19 @@ pub(super) struct Piece {
 
 impl Piece {
     /// Adds a block.
-    pub(super) fn push(&mut self, cid: &Cid, block: &[u8]) {
+    pub(crate) fn push(&mut self, cid: &Cid, block: &[u8]) {
         self.sections.extend_from_slice(&car::section_head(cid, block.len()));
         self.sections.extend_from_slice(block);
         self.blocks += 1;
         self.first.get_or_insert(*cid);
     }
 
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.sections.len() >= PIECE_BYTES
     }
 
     /// The archive and how many blocks are in it; nothing when there are none.
-    pub(super) fn into_car(self) -> Option<(Vec<Bytes>, u64)> {
+    pub(crate) fn into_car(self) -> Option<(Vec<Bytes>, u64)> {
         // There are readers that refuse an archive without a root, so it names any of its blocks.
         let header = car::header(&[self.first?]);
         Some((vec![header, self.sections.freeze()], self.blocks))

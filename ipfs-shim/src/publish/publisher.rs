@@ -3,6 +3,7 @@
 use std::{convert::Infallible, io, path::PathBuf, time::Duration};
 
 use comment_store::{Reader, StoreError};
+use daemon::Failure;
 use proto::{Cid, Seq, config};
 use tokio::{
     sync::watch,
@@ -12,6 +13,7 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use super::{
+    goal::Goal,
     plan::{Action, Cursor, Daemon, Extent, Situation, Stored, plan},
     records::Records,
     retry::Retry,
@@ -19,7 +21,7 @@ use super::{
 };
 use crate::{
     blocks::{Published, chain},
-    kubo::{Kubo, RpcError},
+    kubo::RpcError,
     metrics::Metrics,
 };
 
@@ -75,6 +77,13 @@ impl PublishError {
     }
 }
 
+impl From<PublishError> for Failure {
+    fn from(error: PublishError) -> Self {
+        let failure = if error.is_damage() { Self::damaged } else { Self::failed };
+        failure("cannot publish comments").because(error)
+    }
+}
+
 /// Why a step failed, so that it has to be tried again.
 #[derive(Debug, thiserror::Error)]
 enum StepError {
@@ -88,10 +97,10 @@ enum StepError {
     Thread(#[from] JoinError),
 }
 
-/// Brings the store into the daemon.
+/// Brings the store to its goal.
 #[derive(Debug)]
-pub struct Publisher {
-    kubo: Kubo,
+pub struct Publisher<G> {
+    goal: G,
     store: Reader,
     every: Duration,
     records: Records,
@@ -109,14 +118,14 @@ pub struct Publisher {
     metrics: Metrics,
 }
 
-impl Publisher {
+impl<G: Goal> Publisher<G> {
     /// Begins where the last one stopped.
     ///
     /// # Errors
     ///
     /// When the folder cannot be made.
     pub fn open(
-        kubo: Kubo,
+        goal: G,
         store: Reader,
         settings: Settings,
         published: watch::Sender<Published>,
@@ -126,7 +135,7 @@ impl Publisher {
         let records = Records::open(&folder, keep_roots).map_err(|cause| PublishError::Folder { folder, cause })?;
         let (cursor, now) = (records.load_cursor(), Instant::now());
         Ok(Self {
-            kubo,
+            goal,
             store,
             every,
             records,
@@ -220,7 +229,7 @@ impl Publisher {
         if self.retry.is_failing() {
             debug!(error = chain(error), "still not publishing");
         } else {
-            warn!(error = chain(error), "publishing interrupted, comments wait in the store");
+            warn!(error = chain(error), "publishing to the {} interrupted, comments wait in the store", G::NAME);
         }
         self.daemon = Daemon::Failing { retry_at: self.retry.next(Instant::now()) };
     }
@@ -237,34 +246,33 @@ impl Publisher {
     }
 
     async fn check(&mut self) -> Result<(), StepError> {
-        self.kubo.check_health().await?;
+        self.goal.check().await?;
         if matches!(self.daemon, Daemon::Failing { .. }) {
             self.greet().await?;
         }
         // Not every daemon can tell, and nothing depends on it.
-        if let Ok(size) = self.kubo.repo_size().await {
-            self.metrics.stores(size.repo_bytes);
+        if let Some(bytes) = self.goal.stores().await {
+            self.metrics.stores(bytes);
         }
         self.daemon = self.look_for_published().await?;
         Ok(())
     }
 
     async fn greet(&self) -> Result<(), StepError> {
-        let agent = self.kubo.id().await?;
-        let version = self.kubo.version().await?;
-        info!(agent = agent.agent, peer = agent.peer, version, "IPFS daemon answers");
-        self.published.send_modify(|published| published.agent = Some(agent.agent));
+        let (agent, peer) = self.goal.greet().await?;
+        info!(agent, peer, "{} answers", G::NAME);
+        self.published.send_modify(|published| published.agent = Some(agent));
         Ok(())
     }
 
     /// The daemon may be another one than last time, or have lost its disk.
     async fn look_for_published(&self) -> Result<Daemon, StepError> {
         let Some(Cursor { root, .. }) = self.cursor else { return Ok(sound()) };
-        if !self.kubo.has_block(&root.0).await? {
-            warn!(%root, "IPFS daemon lost what was published");
+        if !self.goal.holds(&root.0).await? {
+            warn!(%root, "{} lost what was published", G::NAME);
             return Ok(Daemon::Lacking);
         }
-        Ok(if self.kubo.is_pinned(&root.0).await? { sound() } else { Daemon::Unpinned })
+        Ok(if self.goal.keeps(&root.0).await? { sound() } else { Daemon::Unpinned })
     }
 
     fn begin(&mut self, extent: Extent) -> Result<(), StepError> {
@@ -272,7 +280,7 @@ impl Publisher {
         self.walk = Some(match (extent, &self.cursor) {
             (Extent::Changes, Some(cursor)) => Walk::changes(cursor, stored),
             (Extent::Changes, None) | (Extent::Whole, _) => {
-                info!(comments = stored.seq.0, "publishing the whole store");
+                info!(comments = stored.seq.0, "publishing the whole store to the {}", G::NAME);
                 self.metrics.walked();
                 Walk::whole(stored)
             }
@@ -292,7 +300,7 @@ impl Publisher {
             Err(WalkError::Store(error)) => return Err(error.into()),
         };
         if let Some((car, blocks)) = read.piece.into_car() {
-            self.kubo.import(car, blocks).await?;
+            self.goal.import(car, blocks).await?;
         }
         match read.next {
             Next::Walk(walk) => self.walk = Some(walk),
@@ -314,7 +322,7 @@ impl Publisher {
         if !self.pin(&until.root).await? {
             let was_whole = self.walk.as_ref().is_some_and(|walk| walk.extent() == Extent::Whole);
             if was_whole {
-                warn!(root = %until.root, "IPFS daemon lacks blocks that it was just given");
+                warn!(root = %until.root, "{} lacks blocks that it was just given", G::NAME);
                 self.next_walk = Instant::now() + WALK_AGAIN;
                 self.hurried_walk = self.next_walk;
             }
@@ -331,14 +339,14 @@ impl Publisher {
     /// Pins a root by the shortest way. False when something below it is missing.
     async fn pin(&self, root: &Cid) -> Result<bool, RpcError> {
         if let Some(Cursor { root: old, .. }) = &self.cursor {
-            match self.kubo.pin_beside(&old.0, &root.0).await {
+            match self.goal.pin_beside(&old.0, &root.0).await {
                 Ok(()) => return Ok(true),
                 Err(error) if error.is_down() => return Err(error),
                 // The old root is gone, or the daemon has another reason: then the long way.
                 Err(error) => debug!(error = chain(&error), "pin not moved"),
             }
         }
-        match self.kubo.pin(&root.0).await {
+        match self.goal.pin(&root.0).await {
             Ok(()) => Ok(true),
             Err(error) if error.is_missing_block() => Ok(false),
             Err(error) => Err(error),
@@ -347,7 +355,7 @@ impl Publisher {
 
     async fn repin(&mut self) -> Result<(), StepError> {
         let Some(Cursor { root, .. }) = self.cursor else { return Ok(()) };
-        match self.kubo.pin(&root.0).await {
+        match self.goal.pin(&root.0).await {
             Ok(()) => self.daemon = sound(),
             Err(error) if error.is_missing_block() => self.daemon = Daemon::Lacking,
             Err(error) => return Err(error.into()),
@@ -358,7 +366,7 @@ impl Publisher {
     async fn forget(&mut self, root: Cid) -> Result<(), StepError> {
         let is_wanted = self.records.came_back(&root) || self.cursor.is_some_and(|cursor| cursor.root == root);
         if !is_wanted {
-            self.kubo.unpin(&root.0).await?;
+            self.goal.unpin(&root.0).await?;
         }
         self.records.strike_oldest();
         Ok(())

@@ -95,6 +95,10 @@ fn table(status: &Status) -> String {
     for (one, reason) in reasons {
         text += &format!("{}.{}: {reason}\n", one.name, one.instance);
     }
+    let alerts = status.boxes.iter().filter_map(|one| Some((one, one.alert.as_ref()?)));
+    for (one, alert) in alerts {
+        text += &format!("{}.{}: ATTENTION: {alert}\n", one.name, one.instance);
+    }
     let ready = if status.ready { "ready" } else { "not ready" };
     text += &format!(
         "supervisor {} (process {}): {ready}, up {}, {} MiB; data in {}\n",

@@ -11,6 +11,7 @@ use crate::{
     memory::{self, Usage},
     process::{Sacrifice, Spec},
     table::{self, Memory},
+    trend::Trend,
     watch::Watched,
 };
 
@@ -42,6 +43,8 @@ pub(super) struct Instance {
     pub(super) stopping: bool,
     listen: BTreeMap<String, String>,
     metrics: Option<String>,
+    alert: Option<String>,
+    trend: Trend,
     noise: u64,
 }
 
@@ -69,6 +72,8 @@ impl Instance {
             stopping: false,
             listen: BTreeMap::new(),
             metrics: None,
+            alert: None,
+            trend: Trend::default(),
             noise: 0,
         }
     }
@@ -83,6 +88,11 @@ impl Instance {
 
     pub(super) fn usage(&self) -> Option<Usage> {
         memory::of(self.pid()?)
+    }
+
+    /// Keeps a sample of its memory.
+    pub(super) fn sampled(&mut self, usage: Usage, now: std::time::Instant) {
+        self.trend.sampled(now, usage.rss_anon_bytes);
     }
 
     pub(super) fn metrics(&self) -> Option<&String> {
@@ -105,6 +115,7 @@ impl Instance {
     pub(super) fn learn(&mut self, beat: Beat) {
         self.listen = beat.listen.into_iter().take(MOST_LISTENERS).collect();
         self.listen.retain(|purpose, address| purpose.len() + address.len() <= TEXT_BYTES);
+        self.alert = beat.alert.map(|text| text.chars().take(TEXT_BYTES).collect());
         match beat.metrics {
             Some(metrics) if metrics.len() > METRICS_BYTES => self.log_noise(metrics.len()),
             Some(metrics) => self.metrics = Some(metrics),
@@ -116,6 +127,8 @@ impl Instance {
     pub(super) fn buried(&mut self, exit: Exit, last_line: Option<String>) -> Option<String> {
         self.watched = None;
         self.metrics = None;
+        self.alert = None;
+        self.trend = Trend::default();
         self.listen.clear();
         let spoke = std::mem::take(&mut self.spoke);
         let failed = matches!(exit, Exit::Code(code) if code != exit::OK);
@@ -183,6 +196,8 @@ impl Instance {
             heartbeat_age_ms: self.child.last_beat().map(since_ms),
             listen,
             reason: self.child.reason().map(str::to_owned),
+            alert: self.alert.clone(),
+            memory: (self.memory == Memory::Limited).then(|| plan.limits.forecast(usage, &self.trend)),
         }
     }
 }

@@ -90,6 +90,8 @@ mod tests {
             heartbeat_age_ms: None,
             listen: listen.into(),
             reason: None,
+            alert: None,
+            memory: None,
         };
         let status = Status {
             version: String::new(),
