@@ -43,7 +43,8 @@ impl Member {
         let log = File::create(member.folder.path().join("log")).unwrap();
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         member.process = Some(command.spawn().expect("IPFS Cluster can be started"));
-        wait::until("a member of the Cluster answers", DEADLINE, || member.get("/id"));
+        let answers = wait::within(DEADLINE, || member.get("/id"));
+        assert!(answers.is_some(), "{}", fs::read_to_string(member.folder.path().join("log")).unwrap_or_default());
         member
     }
 
@@ -63,6 +64,11 @@ impl Member {
             .env("CLUSTER_MONITORPINGINTERVAL", "1s")
             .env("CLUSTER_MDNSINTERVAL", "0")
             .env("CLUSTER_DISABLEREPINNING", "false")
+            .env("CLUSTER_PEERWATCHINTERVAL", "1s")
+            .env("CLUSTER_PUBSUBMON_CHECKINTERVAL", "1s")
+            .env("CLUSTER_DISK_METRICTTL", "2s")
+            .env("CLUSTER_PINQUEUE_METRICTTL", "2s")
+            .env("CLUSTER_TAGS_METRICTTL", "2s")
             .env("CLUSTER_STATESYNCINTERVAL", "5s")
             .env("CLUSTER_PINRECOVERINTERVAL", "5s");
         command
@@ -125,8 +131,11 @@ fn assert_recovers(mut daemons: Vec<Peer>) {
     let body = Form::of(b"kept twice");
     let kind = multipart::content_type();
     let query = "/add?replication-min=2&replication-max=2&cid-version=1&raw-leaves=true";
-    let added = Client::new(members[0].rest).ask("POST", query, &[("content-type", &kind)], &body).expect(200);
-    let cid = added.json_lines()[0]["cid"].as_str().expect("what was added has a CID").to_owned();
+    // Refused until each has told the others how much room it has.
+    let cid = wait::until("the Cluster takes a file", DEADLINE, || {
+        let added = Client::new(members[0].rest).ask("POST", query, &[("content-type", &kind)], &body).expect(200);
+        added.json_lines().first().and_then(|added| added["cid"].as_str().map(str::to_owned))
+    });
     let holders = wait::until("two daemons have it", DEADLINE, || {
         Some(members[0].holders(&cid)).filter(|holders| holders.len() == 2)
     });

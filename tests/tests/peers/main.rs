@@ -4,6 +4,7 @@
 
 mod bitswap;
 mod cids;
+mod cluster;
 mod commands;
 mod network;
 mod rpc_client;
