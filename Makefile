@@ -29,6 +29,7 @@ soak: peers
 	$(CARGO) build --release --workspace --bins $(LEAK)
 	ROOKERY_SOAK=1 $(CARGO) test --release -p rookery-tests --test bus_conformance -- --nocapture --test-threads 1
 	ROOKERY_SOAK=1 $(CARGO) test --release -p rookery-tests --test scenarios -- --nocapture --test-threads 1 crash
+	ROOKERY_SOAK=1 $(CARGO) test --release -p rookery-tests --test peers -- --nocapture --test-threads 1
 
 bench: build peers
 	$(CARGO) build --release -p rookery-benches
