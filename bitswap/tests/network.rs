@@ -81,7 +81,13 @@ impl Network {
         }
         let end = self.now.plus_ms(600_000);
         while self.received.len() + self.failed.len() < wanted.len() {
-            assert!(self.now < end, "{} of {} came, {} were reported", self.received.len(), wanted.len(), self.failed.len());
+            assert!(
+                self.now < end,
+                "{} of {} came, {} were reported",
+                self.received.len(),
+                wanted.len(),
+                self.failed.len()
+            );
             if !self.step() {
                 self.now = self.now.plus_ms(250);
                 self.client.tick(self.now);

@@ -38,7 +38,9 @@ impl Client {
             return;
         }
         self.seek_parked(id, now);
-        while let Some(cid) = self.next_queued(id, window) {
+        let room_in_all = self.sessions.values().map(|session| session.held_bytes).sum::<u64>();
+        let room_in_all = room_in_all < self.limits.held_in_all_bytes;
+        while let Some(cid) = self.next_queued(id, window, room_in_all) {
             if self.begin(id, cid, now) == Turn::Missed {
                 self.queue_again_quietly(id, cid);
                 return;
@@ -62,28 +64,18 @@ impl Client {
         wanted && self.wants.get(cid).is_some_and(|want| want.stage == Stage::Queued)
     }
 
-    fn next_queued(&mut self, id: SessionId, window: usize) -> Option<Cid> {
+    fn next_queued(&mut self, id: SessionId, window: usize, room_in_all: bool) -> Option<Cid> {
         loop {
             let session = self.sessions.get_mut(&id)?;
             if session.in_flight >= window {
                 return None;
             }
-            let in_all: u64 = if session.only_ahead() { self.held_in_all() } else { 0 };
-            let session = self.sessions.get_mut(&id)?;
             let own_room = session.held_bytes + session.expected_bytes() < self.limits.held_bytes;
-            let room = own_room && in_all < self.limits.held_in_all_bytes;
-            if session.only_ahead() && !room {
-                return None;
-            }
-            let cid = session.next(room)?;
+            let cid = session.next(own_room && room_in_all)?;
             if self.is_queued(id, &cid) {
                 return Some(cid);
             }
         }
-    }
-
-    fn held_in_all(&self) -> u64 {
-        self.sessions.values().map(|session| session.held_bytes).sum()
     }
 
     /// Asks somebody or everybody, as far as the limits allow.

@@ -97,7 +97,7 @@ impl Session {
 
     /// The next of the queue, what somebody waits for first.
     pub(super) fn next(&mut self, room: bool) -> Option<Cid> {
-        self.urgent.pop_front().or_else(|| self.ahead.pop_front().filter(|_| room))
+        self.urgent.pop_front().or_else(|| if room { self.ahead.pop_front() } else { None })
     }
 
     /// Whether anything is in the queues.
@@ -117,11 +117,6 @@ impl Session {
     /// Somebody new may have what was put aside.
     pub(super) fn unpark(&mut self) {
         self.urgent.extend(self.parked.drain(..));
-    }
-
-    /// Whether only wants that nobody waits for are left.
-    pub(super) fn only_ahead(&self) -> bool {
-        self.urgent.is_empty()
     }
 
     /// How many blocks to ask for at once: a few large ones, or many small ones.

@@ -7,7 +7,9 @@ use thiserror::Error;
 use unixfs::varint;
 use unixfs::wire::{Fields, Value, WireError};
 
-use super::{Absence, Block, Entry, Extent, MAX_ITEMS, MAX_MESSAGE_BYTES, Message, Presence, There, WantKind, Wantlist};
+use super::{
+    Absence, Block, Entry, Extent, MAX_ITEMS, MAX_MESSAGE_BYTES, Message, Presence, There, WantKind, Wantlist,
+};
 
 const SHA2_256: u64 = 0x12;
 const IDENTITY: u64 = 0;

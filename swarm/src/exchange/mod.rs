@@ -68,7 +68,7 @@ pub(crate) fn make(gateways: &[String], memory_bytes: usize, store: Arc<dyn Bloc
     let (fetcher, requests) = session::open();
     let client = ClientLimits {
         gateways: if gateways.is_empty() { Gateways::None } else { Gateways::Configured },
-        held_bytes: quarter as u64,
+        held_bytes: quarter as u64 * 3 / 2,
         held_in_all_bytes: 2 * quarter as u64,
         ..ClientLimits::default()
     };

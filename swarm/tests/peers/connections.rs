@@ -135,3 +135,16 @@ async fn keys_of_every_kind_connect() {
         listener.connect(one.address().await).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_small_network_is_entered_again_through_those_who_were_met() {
+    let dht = swarm::Dht::Lan;
+    let (one, other) = (start(crate::rig::in_dht(dht.clone())).await, start(settings()).await);
+    one.meet(&other).await;
+    let known = one.known_addresses().await.unwrap();
+    drop(one);
+    let again = start(Settings { known, ..crate::rig::in_dht(dht) }).await;
+    until("it is connected again", || async { again.is_connected(other.peer_id()).await.unwrap() }).await;
+    let passed = again.bandwidth_with(other.peer_id()).await.unwrap();
+    assert!(passed.in_bytes > 0 && passed.out_bytes > 0, "{passed:?}");
+}

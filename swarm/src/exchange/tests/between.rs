@@ -1,6 +1,6 @@
 //! Ours with ours.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use libp2p::identity::Keypair;
@@ -180,33 +180,4 @@ async fn who_waits_for_a_peer_that_stops_is_told() {
     assert_eq!(timeout(PATIENCE, get).await.unwrap().unwrap(), Err(FetchError::Stopped));
     let after = timeout(PATIENCE, session.get(cid_raw(b"never"))).await.unwrap();
     assert_eq!(after, Err(FetchError::Stopped));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn serving_four_peers_at_once_takes_little_memory() {
-    let server = Peer::start().await;
-    let cids = Arc::new(fill(&server.store, 64, 1 << 20));
-    let before = anonymous_bytes();
-    let mut readers = Vec::new();
-    for _ in 0..4 {
-        let (peer, cids) = (Peer::start().await, cids.clone());
-        peer.connect(&server.address).await;
-        readers.push(tokio::spawn(async move { peer.get_all(&cids).await }));
-    }
-    let mut most = before;
-    for reader in readers {
-        while !reader.is_finished() {
-            most = most.max(anonymous_bytes());
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        reader.await.unwrap();
-    }
-    // Five peers in this process: what the server holds, and what each of the four holds ahead.
-    assert!(most - before < 160 << 20, "{} MiB", (most - before) >> 20);
-}
-
-fn anonymous_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("RssAnon")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
 }

@@ -52,6 +52,14 @@ impl Kubo {
         }
     }
 
+    /// Kills it without a word, and starts it again.
+    pub fn kill_and_start_again(&mut self) {
+        let mut daemon = self.daemon.take().unwrap();
+        daemon.kill().unwrap();
+        daemon.wait().unwrap();
+        self.start();
+    }
+
     /// Kubo's command line, in its folder.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);

@@ -1,5 +1,6 @@
 //! Peers of ours and Kubo, which nobody here wrote: connections, the DHT, names, topics, mounted streams.
 
+mod blocks;
 mod daemon;
 
 use std::{
