@@ -57,12 +57,12 @@ pub fn get(path: &str, accept: &str) -> Bytes {
 /// A GET with any headers as bytes.
 pub fn request(path: &str, headers: &[(&str, &str)]) -> Bytes {
     let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    Bytes::from(format!("GET {path} HTTP/1.1\r\nHost: bench\r\n{lines}\r\n"))
+    Bytes::from(format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{lines}\r\n"))
 }
 
 /// A POST as bytes.
 pub fn post(path: &str, body: &[u8]) -> Bytes {
-    let head = format!("POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head = format!("POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {}\r\n\r\n", body.len());
     [head.as_bytes(), body].concat().into()
 }
 
