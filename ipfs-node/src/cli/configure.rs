@@ -59,8 +59,8 @@ fn setting(repo: &Repo, mut config: Value, call: &Call) -> Result<(), CliError> 
 
 fn replaced(config: &Value, call: &Call) -> Result<Value, CliError> {
     let text = match call.files.as_deref().and_then(<[_]>::first) {
-        Some(path) => fs::read_to_string(path).map_err(|cause| CliError::file(path.display(), cause))?,
-        None => io::read_to_string(io::stdin()).map_err(|cause| CliError::file("the standard input", cause))?,
+        Some(path) => fs::read_to_string(path).map_err(|cause| CliError::file(&path.display(), cause))?,
+        None => io::read_to_string(io::stdin()).map_err(|cause| CliError::file(&"the standard input", cause))?,
     };
     let mut new: Value = serde_json::from_str(&text).map_err(CliError::Nonsense)?;
     set(&mut new, IDENTITY, config[IDENTITY].clone());

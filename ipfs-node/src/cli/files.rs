@@ -166,7 +166,7 @@ impl Form {
         self.head(name, "application/octet-stream")?;
         loop {
             let mut piece = Vec::with_capacity(PIECE_BYTES);
-            from.take(PIECE_BYTES as u64).read_to_end(&mut piece).map_err(|cause| CliError::file(shown, cause))?;
+            from.take(PIECE_BYTES as u64).read_to_end(&mut piece).map_err(|cause| CliError::file(&shown, cause))?;
             if piece.is_empty() {
                 return self.piece(Bytes::from_static(b"\r\n"));
             }
@@ -186,5 +186,5 @@ impl Form {
 }
 
 fn at(path: &Path, cause: io::Error) -> CliError {
-    CliError::file(path.display(), cause)
+    CliError::file(&path.display(), cause)
 }

@@ -15,6 +15,7 @@ use std::{
     env,
     error::Error,
     ffi::OsString,
+    fmt,
     io::{self, IsTerminal as _},
     path::Path,
     process::ExitCode,
@@ -70,7 +71,7 @@ pub(crate) enum CliError {
 }
 
 impl CliError {
-    fn file(path: impl ToString, cause: io::Error) -> Self {
+    fn file(path: &dyn fmt::Display, cause: io::Error) -> Self {
         Self::File { path: path.to_string(), cause }
     }
 }
@@ -137,7 +138,7 @@ fn wishes(given: &clap::ArgMatches) -> standalone::Wishes {
 /// Arguments that were not given are lines of the standard input, unless that is a person's.
 fn with_args(mut call: Call) -> Result<Call, CliError> {
     if call.wants_args && !io::stdin().is_terminal() {
-        let lines = io::read_to_string(io::stdin()).map_err(|cause| CliError::file("the standard input", cause))?;
+        let lines = io::read_to_string(io::stdin()).map_err(|cause| CliError::file(&"the standard input", cause))?;
         call.args.extend(lines.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned));
     }
     Ok(call)

@@ -67,7 +67,7 @@ impl<'a> Printer<'a> {
 }
 
 fn unwritten(cause: io::Error) -> CliError {
-    CliError::file("the standard output", cause)
+    CliError::file(&"the standard output", cause)
 }
 
 fn text(value: &Value) -> &str {

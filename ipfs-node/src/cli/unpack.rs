@@ -101,7 +101,7 @@ fn leads_through_a_link(output: &Path, path: &Path) -> bool {
 }
 
 fn at(path: &Path, cause: io::Error) -> CliError {
-    CliError::file(path.display(), cause)
+    CliError::file(&path.display(), cause)
 }
 
 #[cfg(test)]
