@@ -143,7 +143,10 @@ impl Client {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Result<Answer, String> {
-        let builder = Request::builder().method(method).uri(path).header("Host", self.address.to_string());
+        let own = [("Host", self.address.to_string())];
+        let own = own.iter().filter(|_| !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")));
+        let builder = Request::builder().method(method).uri(path);
+        let builder = own.fold(builder, |builder, (name, value)| builder.header(*name, value));
         let builder = headers.iter().fold(builder, |builder, (name, value)| builder.header(*name, *value));
         let request = builder.body(Full::new(Bytes::copy_from_slice(body))).map_err(|e| e.to_string())?;
         let began = Instant::now();

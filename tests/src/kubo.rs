@@ -33,6 +33,7 @@ pub struct Kubo {
     program: PathBuf,
     folder: TempDir,
     daemon: Option<Child>,
+    environment: Vec<(&'static str, String)>,
 }
 
 impl Kubo {
@@ -53,12 +54,17 @@ impl Kubo {
 
     fn set_up(program: PathBuf, profile: Profile) -> Self {
         let folder = tempfile::Builder::new().prefix("kubo").tempdir().expect("a temporary folder");
-        let kubo = Self { program, folder, daemon: None };
+        let kubo = Self { program, folder, daemon: None, environment: Vec::new() };
         kubo.run(&["init", "--profile=test"]);
         if profile == Profile::UnixfsV1 {
             kubo.run(&["config", "profile", "apply", "unixfs-v1-2025"]);
         }
         kubo
+    }
+
+    /// Sets a variable in its environment, from now on.
+    pub fn env(&mut self, name: &'static str, value: impl Into<String>) {
+        self.environment.push((name, value.into()));
     }
 
     /// Runs the command line and returns what it wrote.
@@ -121,6 +127,7 @@ impl Kubo {
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.env("IPFS_PATH", self.folder.path()).env("NO_COLOR", "1").env_remove("IPFS_PROFILE");
+        command.envs(self.environment.iter().map(|(name, value)| (*name, value)));
         command
     }
 }

@@ -61,6 +61,7 @@ impl<S: Source> Visit<'_, S> {
         let mut answer = Response::new(Bytes::from(page.into_string()));
         *answer.headers_mut() = self.headers();
         answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+        answer.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         answer.headers_mut().insert(ETAG, headers::text(preview::tag(cid)));
         Ok(Reply::Whole(answer))
     }

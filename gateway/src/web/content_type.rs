@@ -22,7 +22,14 @@ pub(super) fn by_bytes(bytes: &[u8]) -> String {
     if let Some(kind) = infer::get(bytes) {
         return with_charset(kind.mime_type());
     }
-    if is_text(bytes) { "text/plain; charset=utf-8".to_owned() } else { "application/octet-stream".to_owned() }
+    let kind = match bytes {
+        [] => "text/plain",
+        [0xff, 0xfe, ..] => "text/plain; charset=utf-16le",
+        [0xfe, 0xff, ..] => "text/plain; charset=utf-16be",
+        _ if is_text(bytes) => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    };
+    kind.to_owned()
 }
 
 /// Text is UTF-8; a page says itself what it is.
@@ -70,10 +77,11 @@ mod tests {
     fn the_first_bytes_tell_the_type_where_the_name_does_not() {
         for (bytes, kind) in [
             (&b"hello"[..], "text/plain; charset=utf-8"),
-            (b"", "text/plain; charset=utf-8"),
+            (b"", "text/plain"),
             ("Zo\u{eb}".as_bytes(), "text/plain; charset=utf-8"),
             (b"Zo\xc3", "text/plain; charset=utf-8"),
-            (b"\xff\xfe\x00\x01", "application/octet-stream"),
+            (b"\xff\xfeZ\0", "text/plain; charset=utf-16le"),
+            (b"\xfb\xfe\x00\x01", "application/octet-stream"),
             (b"\x89PNG\r\n\x1a\n", "image/png"),
             (b"<!DOCTYPE html><p>", "text/html"),
         ] {

@@ -50,7 +50,7 @@ fn content_type_is_told_by_the_extension_or_else_by_the_bytes() {
         ("plain", b"only words"),
         ("notes.txt", b"only words"),
         ("picture", b"\x89PNG\r\n\x1a\n...."),
-        ("noise", &[0xff, 0xfe, 0, 1]),
+        ("noise", &[0xfb, 0xfe, 0, 1]),
         ("page", b"<!DOCTYPE html><html>"),
     ]);
     for (name, kind) in [

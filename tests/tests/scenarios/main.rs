@@ -19,6 +19,7 @@ mod kill_any_box;
 mod kubo;
 mod live;
 mod openapi;
+mod path_gateway;
 mod readers;
 mod servers;
 mod side_by_side;

@@ -92,7 +92,7 @@ impl Gateways {
         let trustless = r#"{"trustless.example":{"Paths":["/ipfs"],"DeserializedResponses":false}}"#;
         program.run(&["config", "--json", "Gateway.PublicGateways", trustless]);
         let kubo_rpc = program.start();
-        let tree = Setup::new().start();
+        let tree = Setup::new().with("[ipfs-node]\ngateway_paths = false\n").start();
         let node = Client::new(tree.address("ipfs-node.0", "gateway"));
         let (front, node_rpc) = (tree.web(), tree.rpc());
         Some(Self { kubo: program.gateway(), node, front, kubo_rpc, node_rpc, asked: 0, _tree: tree, program })
