@@ -27,6 +27,13 @@ const PING_WAIT: Duration = Duration::from_secs(15);
 /// A message of a topic; Kubo's limit.
 const MESSAGE_BYTES: usize = 1 << 20;
 
+/// More topics than this nobody reads; who says so is not heard.
+const TOPICS_PER_PEER: usize = 1024;
+
+/// Pubsub that remembers only so many topics of a peer.
+type Bounded = gossipsub::MaxCountSubscriptionFilter<gossipsub::AllowAllSubscriptionFilter>;
+type Pubsub = gossipsub::Behaviour<gossipsub::IdentityTransform, Bounded>;
+
 /// What the peer does on its connections. The first fields decide whether there is one.
 #[derive(NetworkBehaviour)]
 pub(crate) struct Behaviour {
@@ -38,7 +45,7 @@ pub(crate) struct Behaviour {
     pub(crate) streams: streams::Behaviour,
     pub(crate) wide: Toggle<Scoped>,
     pub(crate) local: Toggle<Scoped>,
-    pub(crate) pubsub: Toggle<gossipsub::Behaviour>,
+    pub(crate) pubsub: Toggle<Pubsub>,
     pub(crate) mdns: Toggle<mdns::tokio::Behaviour>,
     pub(crate) relay: relay::client::Behaviour,
     pub(crate) holes: Toggle<dcutr::Behaviour>,
@@ -105,7 +112,7 @@ fn identity(settings: &Settings) -> identify::Config {
         .with_cache_size(0)
 }
 
-fn pubsub(key: &Keypair) -> Result<gossipsub::Behaviour, StartError> {
+fn pubsub(key: &Keypair) -> Result<Pubsub, StartError> {
     let fail = |cause: Box<dyn std::error::Error + Send + Sync>| StartError::Part { part: "pubsub", cause };
     let config = gossipsub::ConfigBuilder::default()
         .validation_mode(gossipsub::ValidationMode::Strict)
@@ -114,7 +121,12 @@ fn pubsub(key: &Keypair) -> Result<gossipsub::Behaviour, StartError> {
         .build()
         .map_err(|cause| fail(Box::new(cause)))?;
     let signed = gossipsub::MessageAuthenticity::Signed(key.clone());
-    gossipsub::Behaviour::new(signed, config).map_err(|cause| fail(cause.into()))
+    let bounded = gossipsub::MaxCountSubscriptionFilter {
+        filter: gossipsub::AllowAllSubscriptionFilter {},
+        max_subscribed_topics: TOPICS_PER_PEER,
+        max_subscriptions_per_request: TOPICS_PER_PEER,
+    };
+    Pubsub::new_with_subscription_filter(signed, config, bounded).map_err(|cause| fail(cause.into()))
 }
 
 fn neighbours(id: libp2p::PeerId) -> Result<mdns::tokio::Behaviour, StartError> {

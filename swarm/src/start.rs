@@ -74,8 +74,11 @@ fn config() -> swarm::Config {
 
 /// Those whose addresses are known at once; a relay has to be asked first.
 fn listeners(settings: &Settings) -> usize {
-    let relayed = |address: &&Multiaddr| address.iter().any(|part| part == Protocol::P2pCircuit);
-    settings.listen.len() - settings.listen.iter().filter(relayed).count()
+    settings.listen.iter().filter(|address| !is_relayed(address)).count()
+}
+
+fn is_relayed(address: &Multiaddr) -> bool {
+    address.iter().any(|part| part == Protocol::P2pCircuit)
 }
 
 fn check(settings: &Settings) -> Result<(), StartError> {
@@ -98,6 +101,9 @@ fn listen(swarm: &mut libp2p::Swarm<Behaviour>, settings: &Settings) -> Result<(
 /// The library shares its TCP ports with whoever else is willing, so that two peers could both listen at one and each get
 /// half of the connections. A plain socket is not willing, and tells.
 fn probe(address: &Multiaddr) -> io::Result<()> {
+    if is_relayed(address) {
+        return Ok(());
+    }
     let mut parts = address.iter();
     let (Some(ip), Some(Protocol::Tcp(port @ 1..))) = (filters::ip(address), parts.nth(1)) else { return Ok(()) };
     TcpListener::bind((ip, port)).map(drop)

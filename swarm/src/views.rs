@@ -71,6 +71,25 @@ pub struct Bandwidth {
     pub out_rate: f64,
 }
 
+impl Bandwidth {
+    /// The same rates, with the bytes that have passed by now.
+    pub(crate) fn now(self, (in_bytes, out_bytes): (u64, u64)) -> Self {
+        Self { in_bytes, out_bytes, ..self }
+    }
+
+    /// The rates after another second: a running mean over some ten of them.
+    #[expect(clippy::cast_precision_loss, reason = "a rate of bytes a second is looked at by people")]
+    pub(crate) fn after_a_second(self, (in_bytes, out_bytes): (u64, u64)) -> Self {
+        let mean = |rate: f64, old: u64, new: u64| rate * 0.9 + new.saturating_sub(old) as f64 * 0.1;
+        Self {
+            in_bytes,
+            out_bytes,
+            in_rate: mean(self.in_rate, self.in_bytes, in_bytes),
+            out_rate: mean(self.out_rate, self.out_bytes, out_bytes),
+        }
+    }
+}
+
 /// One message of a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
@@ -82,4 +101,23 @@ pub struct Message {
     pub sequence: u64,
     /// Where it was published.
     pub topic: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_follows_what_passes_and_dies_away() {
+        let mut seen = Bandwidth::default();
+        for second in 1..=60 {
+            seen = seen.after_a_second((second * 1000, second * 10));
+        }
+        assert!((900.0..=1000.0).contains(&seen.in_rate), "{seen:?}");
+        assert!((9.0..=10.0).contains(&seen.out_rate), "{seen:?}");
+        for _ in 0..60 {
+            seen = seen.after_a_second((60_000, 600));
+        }
+        assert!(seen.in_rate < 10.0 && seen.in_bytes == 60_000, "{seen:?}");
+    }
 }

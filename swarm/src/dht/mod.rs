@@ -19,7 +19,7 @@ use crate::{errors::StartError, scope::Scope, settings::Dht};
 /// How long one search may take.
 pub(crate) const SEARCH_WAIT: Duration = Duration::from_secs(60);
 /// A message of the DHT; what is larger is not read.
-const MESSAGE_BYTES: usize = 16 << 10;
+const MESSAGE_BYTES: usize = 64 << 10;
 /// How often the neighbourhood is looked over.
 const REFRESH: Duration = Duration::from_secs(600);
 

@@ -21,6 +21,8 @@ use super::driver::Input;
 
 /// A peer that began a message sends the next bytes within this time.
 const STALL: Duration = Duration::from_secs(20);
+/// And all of it within this time, however long it is.
+const WHOLE: Duration = Duration::from_secs(600);
 /// The driver hears so often that a long message is coming in.
 const HEARD_EVERY: Duration = Duration::from_millis(500);
 /// The first piece of the buffer; it doubles as bytes come.
@@ -79,7 +81,7 @@ impl Reading {
     async fn one<S: AsyncRead + Unpin>(&self, stream: &mut S) -> Result<Option<()>, ReadError> {
         let Some(length) = length(stream).await? else { return Ok(None) };
         let held = self.set_aside(length).await?;
-        let body = self.body(stream, length).await?;
+        let body = timeout(WHOLE, self.body(stream, length)).await.map_err(|_| ReadError::Stalled)??;
         let message = Message::decode(&body)?;
         let input = Input::Arrived { peer: self.peer, message, held };
         self.inputs.send(input).await.map_err(|_| ReadError::Ended)?;

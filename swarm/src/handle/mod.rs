@@ -163,6 +163,15 @@ impl Swarm {
         self.ask(|host| host.bandwidth()).await
     }
 
+    /// Bytes that passed over the streams with one peer since it connected; nothing when it is not.
+    ///
+    /// # Errors
+    ///
+    /// When the peer has stopped.
+    pub async fn bandwidth_with(&self, peer: PeerId) -> Result<Bandwidth, Gone> {
+        self.ask(move |host| host.bandwidth_with(&peer)).await
+    }
+
     /// Ends the peer: connections and streams are closed, questions that are open get no answer.
     pub async fn stop(&self) {
         let _ = self.ask(Host::stop).await;

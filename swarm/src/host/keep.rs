@@ -15,6 +15,8 @@ const ENOUGH_PEERS: usize = 4;
 const ENTER_AGAIN: Duration = Duration::from_secs(30);
 /// A connection is given this long to become useful.
 const GRACE: Duration = Duration::from_secs(20);
+/// Bytes a second; pings and the DHT's small talk stay below.
+const BUSY_RATE: f64 = 1024.0;
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
@@ -95,14 +97,16 @@ impl Peering {
 #[derive(Debug, Clone, Copy)]
 struct Spare {
     link: ConnectionId,
+    busy: bool,
     in_routing_table: bool,
     direction: Direction,
     since: Instant,
 }
 
-/// Which to close: strangers before those who help to find others, theirs before ours, old before new.
+/// Which to close: the idle before the busy, strangers before those who help to find others, theirs before ours, old
+/// before new.
 fn least_useful(mut spare: Vec<Spare>, count: usize) -> Vec<ConnectionId> {
-    spare.sort_by_key(|one| (one.in_routing_table, one.direction == Direction::Outbound, one.since));
+    spare.sort_by_key(|one| (one.busy, one.in_routing_table, one.direction == Direction::Outbound, one.since));
     spare.into_iter().take(count).map(|one| one.link).collect()
 }
 
@@ -138,16 +142,17 @@ impl Host {
     }
 
     fn spare(&mut self, now: Instant) -> Vec<Spare> {
-        let busy: HashSet<PeerId> = self.swarm.behaviour().streams.desk().open().into_keys().collect();
-        let idle = self.peers.iter().filter(|(peer, _)| !busy.contains(peer) && !self.peering.has(peer));
-        let old = idle.flat_map(|(peer, state)| state.links.iter().map(|link| (*peer, link)));
+        let streaming: HashSet<PeerId> = self.swarm.behaviour().streams.desk().open().into_keys().collect();
+        let loose = self.peers.iter().filter(|(peer, _)| !streaming.contains(peer) && !self.peering.has(peer));
+        let old = loose.flat_map(|(peer, state)| state.links.iter().map(|link| (*peer, link)));
         let old = old.filter(|(_, link)| now.duration_since(link.since) > GRACE);
         let old: Vec<_> = old.map(|(peer, link)| (peer, link.id, link.direction, link.since)).collect();
-        let with_table = old.into_iter().map(|(peer, link, direction, since)| {
-            let in_routing_table = self.is_in_routing_table(peer);
-            Spare { link, in_routing_table, direction, since }
+        let spare = old.into_iter().map(|(peer, link, direction, since)| {
+            let passes = self.meter.with(&peer);
+            let busy = passes.in_rate + passes.out_rate > BUSY_RATE;
+            Spare { link, busy, in_routing_table: self.is_in_routing_table(peer), direction, since }
         });
-        with_table.collect()
+        spare.collect()
     }
 }
 
@@ -157,7 +162,7 @@ mod tests {
 
     fn spare(number: usize, in_routing_table: bool, direction: Direction, age: u64) -> Spare {
         let since = Instant::now().checked_sub(Duration::from_secs(age)).unwrap();
-        Spare { link: ConnectionId::new_unchecked(number), in_routing_table, direction, since }
+        Spare { link: ConnectionId::new_unchecked(number), busy: false, in_routing_table, direction, since }
     }
 
     #[test]
@@ -168,8 +173,10 @@ mod tests {
             spare(3, false, Direction::Inbound, 50),
             spare(4, false, Direction::Inbound, 60),
         ];
-        let order: Vec<_> = [4, 3, 2, 1].map(ConnectionId::new_unchecked).into();
-        assert_eq!(least_useful(all.clone(), 4), order);
+        let busy = Spare { busy: true, ..spare(5, false, Direction::Inbound, 2000) };
+        let all = [all, vec![busy]].concat();
+        let order: Vec<_> = [4, 3, 2, 1, 5].map(ConnectionId::new_unchecked).into();
+        assert_eq!(least_useful(all.clone(), 5), order);
         assert_eq!(least_useful(all, 2), order[..2]);
     }
 

@@ -32,7 +32,7 @@ pub(crate) use topics::Topics;
 use crate::{
     behaviour::{Behaviour, BehaviourEvent},
     book::peer_of,
-    settings::{Limits, Settings},
+    settings::{Dht, Limits, Settings},
     transport::Meter,
     views::Bandwidth,
 };
@@ -45,6 +45,8 @@ use search::Searches;
 pub(crate) type Job = Box<dyn FnOnce(&mut Host) + Send>;
 
 const TICK: Duration = Duration::from_secs(1);
+/// So many peers of old are tried when nobody else is there.
+const MET_LAST: usize = 8;
 const LISTEN_WAIT: Duration = Duration::from_secs(2);
 
 /// The swarm and all that is known around it.
@@ -57,6 +59,7 @@ pub(crate) struct Host {
     searches: Searches,
     bootstrap: Vec<Multiaddr>,
     announced: bool,
+    has_dht: bool,
     limits: Limits,
     meter: Meter,
     bandwidth: Bandwidth,
@@ -81,6 +84,7 @@ impl Host {
             searches: Searches::default(),
             bootstrap: settings.bootstrap.clone(),
             announced: !settings.announce.is_empty(),
+            has_dht: settings.dht != Dht::Off,
             limits: settings.limits,
             meter,
             bandwidth: Bandwidth::default(),
@@ -132,30 +136,22 @@ impl Host {
     }
 
     pub(crate) fn bandwidth(&self) -> Bandwidth {
-        let (in_bytes, out_bytes) = self.meter.read();
-        Bandwidth { in_bytes, out_bytes, ..self.bandwidth }
+        self.bandwidth.now(self.meter.read())
+    }
+
+    /// What passes with one peer; nothing while it is not connected.
+    pub(crate) fn bandwidth_with(&self, peer: &PeerId) -> Bandwidth {
+        self.meter.with(peer)
     }
 
     fn on_tick(&mut self, now: Instant) {
-        self.measure();
+        self.bandwidth = self.bandwidth.after_a_second(self.meter.read());
+        self.meter.tick();
         self.keep_peering(now);
         self.keep_bootstrapped(now);
         self.trim(now);
         self.end_abandoned_searches();
         self.forget_left_topics();
-    }
-
-    /// A running mean over some ten seconds.
-    fn measure(&mut self) {
-        let (in_bytes, out_bytes) = self.meter.read();
-        let last = self.bandwidth;
-        let mean = |old: f64, new: u64| old * 0.9 + rate(new) * 0.1;
-        self.bandwidth = Bandwidth {
-            in_bytes,
-            out_bytes,
-            in_rate: mean(last.in_rate, in_bytes - last.in_bytes),
-            out_rate: mean(last.out_rate, out_bytes - last.out_bytes),
-        };
     }
 
     fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
@@ -167,9 +163,7 @@ impl Host {
                 self.dials.done(connection_id, Ok(peer_id));
             }
             SwarmEvent::ConnectionClosed { peer_id, connection_id, .. } => {
-                if self.peers.disconnected(peer_id, connection_id) {
-                    self.peering.lost(&peer_id, Instant::now());
-                }
+                self.on_closed(peer_id, connection_id);
             }
             SwarmEvent::OutgoingConnectionError { connection_id, peer_id, error } => {
                 self.on_failed_dial(connection_id, peer_id, &error);
@@ -181,6 +175,13 @@ impl Host {
             }
             SwarmEvent::ListenerError { error, .. } => tracing::debug!(%error, "a connection could not be accepted"),
             _ => {}
+        }
+    }
+
+    fn on_closed(&mut self, peer: PeerId, id: libp2p::swarm::ConnectionId) {
+        if self.peers.disconnected(peer, id) {
+            self.peering.lost(&peer, Instant::now());
+            self.meter.forget(&peer);
         }
     }
 
@@ -203,6 +204,9 @@ impl Host {
     /// Peers of the configuration: into the routing tables, and connected to.
     pub(crate) fn enter(&mut self) {
         self.last_bootstrap = Instant::now();
+        if self.peers.count() == 0 {
+            self.meet_again();
+        }
         for address in self.bootstrap.clone() {
             if let Some(peer) = peer_of(&address) {
                 self.learn(peer, [address]);
@@ -210,9 +214,15 @@ impl Host {
             }
         }
     }
-}
 
-#[expect(clippy::cast_precision_loss, reason = "a rate of bytes a second is looked at by people")]
-fn rate(bytes: u64) -> f64 {
-    bytes as f64 / TICK.as_secs_f64()
+    /// Those who were met last, in case that a network has no other door: a small one needs no list of peers to enter it.
+    fn meet_again(&mut self) {
+        if !self.has_dht {
+            return;
+        }
+        let last = self.swarm.behaviour().gate.book.all().into_iter().map(|(peer, _)| peer).take(MET_LAST);
+        for peer in last.collect::<Vec<_>>() {
+            self.dial_known(peer);
+        }
+    }
 }

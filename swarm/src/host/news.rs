@@ -14,7 +14,7 @@ impl Host {
     pub(super) fn on_news(&mut self, event: BehaviourEvent) {
         match event {
             BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
-                self.on_identity(peer_id, info)
+                self.on_identity(peer_id, info);
             }
             BehaviourEvent::Ping(event) => self.on_ping(event),
             BehaviourEvent::Wide(event) => self.on_dht(Net::Wide, event),
@@ -22,7 +22,7 @@ impl Host {
             BehaviourEvent::Pubsub(event) => self.on_pubsub(event),
             BehaviourEvent::Mdns(mdns::Event::Discovered(found)) => self.on_neighbours(found),
             BehaviourEvent::Reach(event) => {
-                tracing::debug!(address = %event.tested_addr, ok = event.result.is_ok(), "tested")
+                tracing::debug!(address = %event.tested_addr, ok = event.result.is_ok(), "tested");
             }
             _ => {}
         }
@@ -57,6 +57,10 @@ impl Host {
         if !serves {
             dht.remove_peer(&peer);
             return;
+        }
+        // Who says again and again that it is elsewhere is not believed to be everywhere.
+        if dht.addresses_of(peer).len() > ADDRESSES {
+            dht.remove_peer(&peer);
         }
         for address in &identity.addresses {
             if dht.admits(address) {

@@ -1,23 +1,31 @@
 //! Counts the bytes of all streams, whatever carries them.
 
 use std::{
+    collections::HashMap,
     io::{self, IoSlice, IoSliceMut},
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     task::{Context, Poll, ready},
 };
 
 use libp2p::{
+    PeerId,
     core::muxing::{StreamMuxer, StreamMuxerBox, StreamMuxerEvent, SubstreamBox},
     futures::{AsyncRead, AsyncWrite},
 };
 
-/// Bytes that passed since the start.
+use crate::views::Bandwidth;
+
+/// Bytes that passed since the start, over all streams and with each peer.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Meter(Arc<Counts>);
+pub(crate) struct Meter {
+    all: Arc<Counts>,
+    /// Those who are connected, or were until a moment ago: the host forgets who has gone.
+    peers: Arc<Mutex<HashMap<PeerId, Row>>>,
+}
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -25,21 +33,61 @@ struct Counts {
     sent: AtomicU64,
 }
 
+#[derive(Debug, Default)]
+struct Row {
+    counts: Arc<Counts>,
+    seen: Bandwidth,
+}
+
+impl Counts {
+    fn read(&self) -> (u64, u64) {
+        (self.received.load(Relaxed), self.sent.load(Relaxed))
+    }
+}
+
 impl Meter {
-    pub(super) fn counted(&self, muxer: StreamMuxerBox) -> StreamMuxerBox {
-        StreamMuxerBox::new(Counted { inner: muxer, meter: self.clone() })
+    pub(super) fn counted(&self, peer: PeerId, muxer: StreamMuxerBox) -> StreamMuxerBox {
+        let with_peer = self.rows().entry(peer).or_default().counts.clone();
+        StreamMuxerBox::new(Counted { inner: muxer, tally: Tally { all: self.all.clone(), with_peer } })
     }
 
     /// Received and sent.
     pub(crate) fn read(&self) -> (u64, u64) {
-        (self.0.received.load(Relaxed), self.0.sent.load(Relaxed))
+        self.all.read()
     }
+
+    /// A second has passed.
+    pub(crate) fn tick(&self) {
+        for row in self.rows().values_mut() {
+            row.seen = row.seen.after_a_second(row.counts.read());
+        }
+    }
+
+    /// What passed with a peer.
+    pub(crate) fn with(&self, peer: &PeerId) -> Bandwidth {
+        self.rows().get(peer).map(|row| row.seen.now(row.counts.read())).unwrap_or_default()
+    }
+
+    pub(crate) fn forget(&self, peer: &PeerId) {
+        self.rows().remove(peer);
+    }
+
+    fn rows(&self) -> MutexGuard<'_, HashMap<PeerId, Row>> {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where the bytes of a stream are counted.
+#[derive(Debug, Clone)]
+struct Tally {
+    all: Arc<Counts>,
+    with_peer: Arc<Counts>,
 }
 
 /// A connection, or a stream of it, that is counted.
 struct Counted<T> {
     inner: T,
-    meter: Meter,
+    tally: Tally,
 }
 
 impl<T: Unpin> Counted<T> {
@@ -48,12 +96,14 @@ impl<T: Unpin> Counted<T> {
     }
 
     fn received(&self, count: usize) -> usize {
-        self.meter.0.received.fetch_add(count as u64, Relaxed);
+        self.tally.all.received.fetch_add(count as u64, Relaxed);
+        self.tally.with_peer.received.fetch_add(count as u64, Relaxed);
         count
     }
 
     fn sent(&self, count: usize) -> usize {
-        self.meter.0.sent.fetch_add(count as u64, Relaxed);
+        self.tally.all.sent.fetch_add(count as u64, Relaxed);
+        self.tally.with_peer.sent.fetch_add(count as u64, Relaxed);
         count
     }
 }
@@ -64,12 +114,12 @@ impl StreamMuxer for Counted<StreamMuxerBox> {
 
     fn poll_inbound(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<Self::Substream>> {
         let inner = ready!(self.as_mut().inner().poll_inbound(cx))?;
-        Poll::Ready(Ok(Counted { inner, meter: self.meter.clone() }))
+        Poll::Ready(Ok(Counted { inner, tally: self.tally.clone() }))
     }
 
     fn poll_outbound(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<Self::Substream>> {
         let inner = ready!(self.as_mut().inner().poll_outbound(cx))?;
-        Poll::Ready(Ok(Counted { inner, meter: self.meter.clone() }))
+        Poll::Ready(Ok(Counted { inner, tally: self.tally.clone() }))
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

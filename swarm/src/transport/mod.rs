@@ -60,7 +60,7 @@ pub(crate) fn make(
         .map(|either, _| either.into_inner())
         .or_transport(named(by_ip)?)
         .map(|either, _| either.into_inner())
-        .map(move |(peer, muxer), _| (peer, meter.counted(muxer)));
+        .map(move |(peer, muxer), _| (peer, meter.counted(peer, muxer)));
     Ok((TransportTimeout::new(all, CONNECT_WAIT).boxed(), relay))
 }
 

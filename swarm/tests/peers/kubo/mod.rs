@@ -53,8 +53,8 @@ async fn kubo_is_met_over_tcp_quic_and_websocket_from_both_sides() {
     for kind in ["/tcp/", "/quic-v1", "/ws"] {
         let ours = ours().await;
         let there = ours.with_id(ours.listen_addresses().await.unwrap());
-        let there = there.iter().map(ToString::to_string);
-        let there = there.filter(|text| text.contains(kind) && (kind == "/ws") == text.contains("/ws")).next().unwrap();
+        let mut there = there.iter().map(ToString::to_string);
+        let there = there.find(|text| text.contains(kind) && (kind == "/ws") == text.contains("/ws")).unwrap();
         block_in_place(|| kubo.run(&["swarm", "connect", &there]));
         let id = ours.peer_id().to_string();
         assert!(block_in_place(|| kubo.run(&["ping", "-n", "1", &id])).contains("Pong received"), "{kind}");
