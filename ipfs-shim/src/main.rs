@@ -11,7 +11,7 @@ use ipfs_shim::{
     blocks::{Desk, Published, batching, hurrying},
     copies::Copies,
     daemon_of,
-    kubo::{Kubo, Waits},
+    kubo::{CommandLine, Kubo, Waits},
     metrics::Metrics,
     publish::{Publisher, Settings, wait_for_store},
 };
@@ -29,13 +29,13 @@ fn main() -> ExitCode {
         let folder = boot.writes(data.join("ipfs-shim"));
         let repository = boot.reads(data.join(daemon_of::repository(boot.all().ipfs.daemon)));
         boot.confine(|running, config| async move {
-            let metrics = Metrics::default();
-            running.register(|registry| metrics.register(registry));
+            let metrics = running.register(Metrics::registered);
             let waits = Waits::of(Duration::from_millis(config.answer_wait_ms));
             let ipfs = &running.all().ipfs;
             let place = daemon_of::place(ipfs, &running.path(&repository))?;
             let copies = Copies::configured(ipfs, waits)?;
             let kubo = Kubo::new(place, waits, metrics.clone());
+            let kubo = kubo.with_command_line(CommandLine::configured(ipfs, running.path(&repository)));
             let (puts, batcher) = batching(kubo.clone());
             let (tell, published) = watch::channel(Published::default());
             let (hurry, hurried) = hurrying();

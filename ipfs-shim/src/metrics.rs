@@ -72,6 +72,14 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// Counters that whoever tells them to the supervisor knows.
+    #[must_use]
+    pub fn registered(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        metrics.register(registry);
+        metrics
+    }
+
     /// Makes the counters known to whoever tells them to the supervisor.
     pub fn register(&self, registry: &mut Registry) {
         let own = registry.sub_registry_with_prefix("ipfs_shim");

@@ -118,6 +118,12 @@ pub struct DaemonState {
     pub published_seq: Seq,
     /// The newest arrival in the store.
     pub stored_seq: Seq,
+    /// How many bytes it stores, if it told.
+    #[serde(default)]
+    pub repo_bytes: Option<u64>,
+    /// How many peers it is connected with, if it told.
+    #[serde(default)]
+    pub peers: Option<u64>,
     /// The Cluster, if there is one.
     #[serde(default)]
     pub cluster: Option<ClusterState>,

@@ -6,6 +6,7 @@ mod detach;
 mod export;
 mod import;
 mod ingest;
+mod ipfs;
 mod logs;
 mod operator;
 mod show;
@@ -103,6 +104,12 @@ enum Task {
     Import {
         /// The folder.
         folder: PathBuf,
+    },
+    /// Show which IPFS daemon this tree has, and how it is.
+    Ipfs {
+        /// For programs.
+        #[arg(long)]
+        json: bool,
     },
     /// Look at what the ingest server has taken in.
     #[command(subcommand)]
@@ -205,6 +212,7 @@ impl Cli {
             }
             Task::Export { folder } => export::export(&loaded()?, &folder),
             Task::Import { folder } => import::import(&loaded()?, &folder),
+            Task::Ipfs { json } => ipfs::ipfs(&loaded()?, if json { Form::Json } else { Form::Table }),
             Task::Ingest(IngestTask::List { json }) => {
                 ingest::list(&loaded()?, if json { Form::Json } else { Form::Table })
             }

@@ -39,6 +39,10 @@ const AHEAD: usize = 4;
 pub struct Published {
     /// What the daemon says it is.
     pub agent: Option<String>,
+    /// How many bytes it stores, if it told.
+    pub repo_bytes: Option<u64>,
+    /// With how many peers it is connected, if it told.
+    pub peers: Option<u64>,
     /// The root that is pinned now.
     pub root: Option<Cid>,
     /// The newest arrival below it.
@@ -208,6 +212,8 @@ impl Answer<FindDaemon> for Desk {
             published_root: published.root,
             published_seq: published.seq,
             stored_seq: published.stored_seq,
+            repo_bytes: published.repo_bytes,
+            peers: published.peers,
             cluster: self.cluster(),
         })
     }

@@ -39,12 +39,20 @@ impl KuboError {
     }
 }
 
+/// Where an answer comes from.
+enum Source {
+    /// The API.
+    Api(Incoming),
+    /// The command line, which has said all of it; none when it was read.
+    Said(Option<Bytes>),
+}
+
 /// An answer that is no refusal, not read yet.
 pub(super) struct Answer {
     endpoint: &'static str,
     connection: Option<Connection>,
     pool: Arc<Pool>,
-    body: Incoming,
+    body: Source,
     deadline: Deadline,
     unread: BytesMut,
     metrics: Metrics,
@@ -61,9 +69,22 @@ impl Answer {
         metrics: Metrics,
     ) -> Result<Self, RpcError> {
         let (head, body) = response.into_parts();
+        let body = Source::Api(body);
         let unread = BytesMut::new();
         let answer = Self { endpoint, connection: Some(connection), pool, body, deadline, unread, metrics };
         if head.status.is_success() { Ok(answer) } else { Err(answer.refusal(head.status).await) }
+    }
+
+    /// An answer that the command line has given.
+    pub(super) fn said(
+        endpoint: &'static str,
+        bytes: Bytes,
+        pool: Arc<Pool>,
+        deadline: Deadline,
+        metrics: Metrics,
+    ) -> Self {
+        let body = Source::Said(Some(bytes));
+        Self { endpoint, connection: None, pool, body, deadline, unread: BytesMut::new(), metrics }
     }
 
     async fn refusal(self, status: StatusCode) -> RpcError {
@@ -81,14 +102,23 @@ impl Answer {
         &self.deadline
     }
 
+    async fn frame(&mut self) -> Result<Option<Frame<Bytes>>, RpcError> {
+        match &mut self.body {
+            Source::Said(bytes) => Ok(bytes.take().map(Frame::data)),
+            Source::Api(body) => {
+                let frame = self.deadline.bound(Awaited::NextByte, body.frame()).await?;
+                frame.transpose().map_err(|cause| RpcError::Broken { endpoint: self.endpoint, cause })
+            }
+        }
+    }
+
     /// The next bytes; `None` once the answer is whole and the daemon has not said otherwise.
     pub(super) async fn piece(&mut self) -> Result<Option<Bytes>, RpcError> {
         loop {
-            let Some(frame) = self.deadline.bound(Awaited::NextByte, self.body.frame()).await? else {
+            let Some(frame) = self.frame().await? else {
                 self.release();
                 return Ok(None);
             };
-            let frame = frame.map_err(|cause| RpcError::Broken { endpoint: self.endpoint, cause })?;
             match frame.into_data() {
                 Ok(piece) => {
                     self.metrics.received(piece.len() as u64);

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use bytes::Bytes;
 use cid::Cid;
 use hyper::{
     Method, Request,
@@ -15,6 +16,9 @@ use super::{
 
 const AGENT: &str = concat!("rookery-ipfs-shim/", env!("CARGO_PKG_VERSION"));
 
+/// Options of our own daemon's API that Kubo's ignores, and its command line would refuse.
+const NOT_KUBOS: [&str; 1] = ["sync"];
+
 /// One question. Cheap to clone, so it can be asked again.
 #[derive(Debug, Clone)]
 pub(super) struct Call {
@@ -23,18 +27,27 @@ pub(super) struct Call {
     method: Method,
     path: String,
     query: String,
+    pairs: Vec<(&'static str, String)>,
     files: Files,
 }
 
 impl Call {
     pub(super) fn new(endpoint: &'static str, work: Work) -> Self {
         let path = format!("/api/v0/{endpoint}");
-        Self { endpoint, work, method: Method::POST, path, query: String::new(), files: Files::default() }
+        Self {
+            endpoint,
+            work,
+            method: Method::POST,
+            path,
+            query: String::new(),
+            pairs: Vec::new(),
+            files: Files::default(),
+        }
     }
 
     /// A call of a Cluster's REST API, which has methods and paths of its own; `endpoint` is its name in errors and metrics.
     pub(super) fn of_cluster(endpoint: &'static str, method: Method, path: String, work: Work) -> Self {
-        Self { endpoint, work, method, path, query: String::new(), files: Files::default() }
+        Self { endpoint, work, method, path, query: String::new(), pairs: Vec::new(), files: Files::default() }
     }
 
     pub(super) fn cid(self, cid: &Cid) -> Self {
@@ -64,10 +77,25 @@ impl Call {
     }
 
     /// Names are ours and values are ours or CIDs: nothing needs escaping.
-    fn pair(mut self, name: &str, value: &str) -> Self {
+    fn pair(mut self, name: &'static str, value: &str) -> Self {
+        self.pairs.push((name, value.to_owned()));
         let mark = if self.query.is_empty() { '?' } else { '&' };
         write!(self.query, "{mark}{name}={value}").expect("a string takes all text");
         self
+    }
+
+    /// The same question to Kubo's command line: the endpoint's words, its options, its arguments.
+    pub(super) fn arguments(&self) -> Vec<String> {
+        let (arguments, options): (Vec<_>, Vec<_>) = self.pairs.iter().partition(|(name, _)| *name == "arg");
+        let words = self.endpoint.split('/').map(str::to_owned);
+        let options = options.into_iter().filter(|(name, _)| !NOT_KUBOS.contains(name));
+        let options = options.map(|(name, value)| format!("--{name}={value}"));
+        words.chain(options).chain(arguments.into_iter().map(|(_, value)| value.clone())).collect()
+    }
+
+    /// The files that go with it, each in pieces.
+    pub(super) fn contents(&self) -> &[Vec<Bytes>] {
+        self.files.contents()
     }
 
     pub(super) fn request(&self, rpc: &str, secret: Option<&HeaderValue>, sent: Progress) -> Request<Upload> {
@@ -108,5 +136,15 @@ mod tests {
         let secret = HeaderValue::from_static("Bearer token");
         let request = call.request("ipfs.example.org:5001", Some(&secret), Progress::default());
         assert_eq!(request.headers()[AUTHORIZATION], "Bearer token");
+    }
+
+    #[test]
+    fn the_same_question_can_be_put_to_the_command_line() {
+        let (old, new) = (unixfs::cid_raw(b"old"), unixfs::cid_raw(b"new"));
+        let call = Call::new("pin/update", Work::Walk).cid(&old).cid(&new).option("unpin", "false").offline();
+        let expected = ["pin", "update", "--unpin=false", "--offline=true", &old.to_string(), &new.to_string()];
+        assert_eq!(call.arguments(), expected);
+        let put = Call::new("block/put", Work::Import).option("cid-codec", "raw").option("sync", "false");
+        assert_eq!(put.arguments(), ["block", "put", "--cid-codec=raw"]);
     }
 }

@@ -118,6 +118,12 @@ impl RpcError {
         }
     }
 
+    /// Whether nobody is there who could be asked.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::NoAddress { .. } | Self::BadAddress { .. } | Self::Connect { .. })
+    }
+
     /// Whether the daemon says that it lacks a block.
     #[must_use]
     pub fn is_missing_block(&self) -> bool {

@@ -8,6 +8,7 @@ mod answer;
 mod blocks;
 mod call;
 mod cluster;
+mod command_line;
 mod connection;
 mod error;
 mod export;
@@ -32,6 +33,7 @@ pub use self::{
     address::Place,
     blocks::{BLOCK_BYTES, BlockCodec},
     cluster::{Cluster, Copies},
+    command_line::CommandLine,
     error::{Awaited, RpcError},
     export::Export,
     node::{Agent, RepoSize},
@@ -55,13 +57,20 @@ pub struct Kubo {
     pool: Arc<Pool>,
     reachable: Arc<AtomicBool>,
     metrics: Metrics,
+    command_line: Option<CommandLine>,
 }
 
 impl Kubo {
     /// The daemon at a place.
     #[must_use]
     pub fn new(place: impl Into<Place>, waits: Waits, metrics: Metrics) -> Self {
-        Self { pool: Arc::new(Pool::new(place.into(), waits)), reachable: Arc::default(), metrics }
+        Self { pool: Arc::new(Pool::new(place.into(), waits)), reachable: Arc::default(), metrics, command_line: None }
+    }
+
+    /// A daemon whose command line is used when its API cannot be reached.
+    #[must_use]
+    pub fn with_command_line(self, command_line: Option<CommandLine>) -> Self {
+        Self { command_line, ..self }
     }
 
     /// Whether it answered when it was asked last.
@@ -91,6 +100,24 @@ impl Kubo {
         self.ask_on(self.pool.open(call).await?, call).await
     }
 
+    /// Asks over the API, and when that has been away for a while, over the command line.
+    async fn ask_any_way(&self, call: &Call) -> Result<Answer, RpcError> {
+        let asked = self.ask(call).await;
+        let Some(command_line) = &self.command_line else { return asked };
+        match asked {
+            Err(error) if error.is_unreachable() && command_line.is_needed() => {
+                let bytes = command_line.answer(call).await?;
+                let deadline = Deadline::start(call.endpoint, call.work, self.pool.waits(), Progress::default());
+                Ok(Answer::said(call.endpoint, bytes, self.pool.clone(), deadline, self.metrics.clone()))
+            }
+            Err(error) if error.is_unreachable() => Err(error),
+            asked => {
+                command_line.not_needed();
+                asked
+            }
+        }
+    }
+
     async fn ask_on(&self, mut connection: connection::Connection, call: &Call) -> Result<Answer, RpcError> {
         let sent = Progress::default();
         let deadline = Deadline::start(call.endpoint, call.work, self.pool.waits(), sent.clone());
@@ -108,7 +135,7 @@ impl Kubo {
         let mut pauses = BETWEEN_TRIES.into_iter();
         loop {
             let began = Instant::now();
-            let result = async { read(self.ask(&call).await?).await }.await;
+            let result = async { read(self.ask_any_way(&call).await?).await }.await;
             self.note(call.endpoint, began, result.as_ref().err());
             match (result, pauses.next()) {
                 (Err(error), Some(pause)) if error.is_interrupted() => {

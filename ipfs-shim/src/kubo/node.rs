@@ -26,6 +26,13 @@ pub struct RepoSize {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
+struct Peers {
+    #[serde(default)]
+    peers: Option<Vec<serde::de::IgnoredAny>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
 struct Version {
     version: String,
 }
@@ -63,6 +70,19 @@ impl Kubo {
         }
     }
 
+    /// Asks with how many peers it is connected.
+    ///
+    /// # Errors
+    ///
+    /// As every call: see [`RpcError`].
+    pub async fn peers(&self) -> Result<u64, RpcError> {
+        let answer = self.measured(Call::new("swarm/peers", Work::Brief), |answer| answer.bytes(PEERS_BYTES)).await?;
+        let nonsense =
+            |cause: serde_json::Error| RpcError::Nonsense { endpoint: "swarm/peers", found: cause.to_string() };
+        let told: Peers = serde_json::from_slice(&answer).map_err(nonsense)?;
+        Ok(told.peers.map_or(0, |peers| peers.len() as u64))
+    }
+
     /// Asks how much is stored, without having every block counted.
     ///
     /// # Errors
@@ -73,6 +93,9 @@ impl Kubo {
         self.measured(call, |answer| answer.only()).await
     }
 }
+
+/// The list of peers is longer than a line may be elsewhere.
+const PEERS_BYTES: usize = 4 * 1024 * 1024;
 
 /// Kubo pins the empty folder of the old profile when it makes its repository.
 fn empty_folder() -> Cid {

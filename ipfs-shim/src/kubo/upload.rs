@@ -20,13 +20,15 @@ const STEP_BYTES: usize = 64 * 1024;
 pub(super) struct Files {
     boundary: String,
     pieces: Vec<Bytes>,
+    /// The same files without what stands between them; the bytes are shared.
+    contents: Vec<Vec<Bytes>>,
 }
 
 impl Files {
     /// No file yet.
     pub(super) fn new() -> Self {
         // 128 random bits do not occur in the files by chance, nor can a stranger who wrote a comment guess them.
-        Self { boundary: format!("rookery-{:032x}", rand::random::<u128>()), pieces: Vec::new() }
+        Self { boundary: format!("rookery-{:032x}", rand::random::<u128>()), pieces: Vec::new(), contents: Vec::new() }
     }
 
     /// Adds a file, which may come in several pieces.
@@ -38,7 +40,14 @@ impl Files {
             self.boundary
         );
         self.pieces.push(head.into());
-        self.pieces.extend(pieces.into_iter().filter(|piece| !piece.is_empty()));
+        let content: Vec<_> = pieces.into_iter().filter(|piece| !piece.is_empty()).collect();
+        self.pieces.extend(content.iter().cloned());
+        self.contents.push(content);
+    }
+
+    /// Each file in its pieces.
+    pub(super) fn contents(&self) -> &[Vec<Bytes>] {
+        &self.contents
     }
 
     pub(super) fn content_type(&self) -> String {
@@ -106,7 +115,7 @@ mod tests {
 
     #[test]
     fn two_files_make_the_multipart_body_that_kubo_reads() {
-        let mut files = Files { boundary: "B".to_owned(), pieces: Vec::new() };
+        let mut files = Files { boundary: "B".to_owned(), ..Files::default() };
         files.push([Bytes::from("one")]);
         files.push([Bytes::from("t"), Bytes::new(), Bytes::from("wo")]);
         let upload = files.body(Progress::default());

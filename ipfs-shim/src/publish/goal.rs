@@ -17,8 +17,8 @@ pub trait Goal: fmt::Debug + Clone + Send + Sync + 'static {
     fn check(&self) -> impl Future<Output = Result<(), RpcError>> + Send;
     /// What it says it is: program and version, and its name on the network.
     fn greet(&self) -> impl Future<Output = Result<(String, String), RpcError>> + Send;
-    /// How many bytes it stores, if it can tell.
-    fn stores(&self) -> impl Future<Output = Option<u64>> + Send;
+    /// How many bytes it stores, and with how many peers it is connected, if it can tell.
+    fn extent(&self) -> impl Future<Output = (Option<u64>, Option<u64>)> + Send;
     /// Whether it holds a root that it was given.
     fn holds(&self, root: &Cid) -> impl Future<Output = Result<bool, RpcError>> + Send;
     /// Whether it keeps that root.
@@ -47,8 +47,9 @@ impl Goal for Kubo {
         Ok((agent.agent, agent.peer))
     }
 
-    async fn stores(&self) -> Option<u64> {
-        self.repo_size().await.ok().map(|size| size.repo_bytes)
+    async fn extent(&self) -> (Option<u64>, Option<u64>) {
+        let bytes = self.repo_size().await.ok().map(|size| size.repo_bytes);
+        (bytes, self.peers().await.ok())
     }
 
     async fn holds(&self, root: &Cid) -> Result<bool, RpcError> {
@@ -87,8 +88,8 @@ impl Goal for Cluster {
         self.id().await.map(|(version, peer, _)| (version, peer))
     }
 
-    async fn stores(&self) -> Option<u64> {
-        None
+    async fn extent(&self) -> (Option<u64>, Option<u64>) {
+        (None, self.id().await.ok().map(|(_, _, peers)| peers as u64))
     }
 
     async fn holds(&self, root: &Cid) -> Result<bool, RpcError> {

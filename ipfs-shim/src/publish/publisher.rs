@@ -251,9 +251,11 @@ impl<G: Goal> Publisher<G> {
             self.greet().await?;
         }
         // Not every daemon can tell, and nothing depends on it.
-        if let Some(bytes) = self.goal.stores().await {
+        let (repo_bytes, peers) = self.goal.extent().await;
+        if let Some(bytes) = repo_bytes {
             self.metrics.stores(bytes);
         }
+        self.published.send_modify(|published| (published.repo_bytes, published.peers) = (repo_bytes, peers));
         self.daemon = self.look_for_published().await?;
         Ok(())
     }
@@ -379,9 +381,9 @@ impl<G: Goal> Publisher<G> {
         self.metrics.published(seq, stored.seq);
         let root = self.cursor.map(|cursor| cursor.root);
         self.published.send_if_modified(|told| {
-            let agent = told.agent.clone();
+            let (agent, repo_bytes, peers) = (told.agent.clone(), told.repo_bytes, told.peers);
             let (stored_seq, stored_commit) = (stored.seq, stored.commit);
-            let now = Published { agent, root, seq, stored_seq, commit, stored_commit, looked };
+            let now = Published { agent, repo_bytes, peers, root, seq, stored_seq, commit, stored_commit, looked };
             std::mem::replace(told, now.clone()) != now
         });
     }

@@ -145,7 +145,7 @@ fn state(state: InstanceState) -> &'static str {
 }
 
 /// A time span in its two greatest units.
-fn age(ms: u64) -> String {
+pub fn age(ms: u64) -> String {
     let s = ms / 1_000;
     match s {
         0..60 => format!("{s} s"),
