@@ -1,11 +1,12 @@
 //! DNSLink: names of domains that point to content. A static map from the environment, as Kubo reads it:
-//! `IPFS_NS_MAP="example.org:/ipfs/bafy…,example.net:/ipns/k51…"`.
+//! `IPFS_NS_MAP="example.org:/ipfs/bafy…,example.net:/ipns/k51…"`; and what the TXT records of others mean.
 //!
-//! Asked by `names`. Looks nothing up: a lookup of DNS needs a server that this box may not know.
+//! Asked by `names`. Looks nothing up itself.
 
 use std::collections::HashMap;
 
 use thiserror::Error;
+use unixfs::Cid;
 
 /// The variable that holds the map.
 pub(crate) const VARIABLE: &str = "IPFS_NS_MAP";
@@ -35,6 +36,35 @@ impl Links {
     }
 }
 
+/// Where the TXT records of `_dnslink.<domain>` point: one of them must be a path, or `dnslink=` and a path.
+pub(super) fn target(records: &[String]) -> Result<String, LinkFault> {
+    let mut targets = records.iter().filter_map(|record| target_of(record));
+    match (targets.next(), targets.next()) {
+        (Some(target), None) => Ok(target),
+        (None, _) => Err(LinkFault::None),
+        (Some(_), Some(_)) => Err(LinkFault::Several),
+    }
+}
+
+/// Why TXT records point nowhere, in Kubo's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(super) enum LinkFault {
+    #[error("DNSLink lookup could not find a TXT record (https://docs.ipfs.tech/concepts/dnslink/)")]
+    None,
+    #[error("DNSLink lookup found more than one TXT record with a dnslink (https://docs.ipfs.tech/concepts/dnslink/)")]
+    Several,
+}
+
+/// A path, or a CID alone as it was written long ago.
+fn target_of(record: &str) -> Option<String> {
+    let text = record.strip_prefix("dnslink=").unwrap_or(record);
+    if text.parse::<Cid>().is_ok() {
+        return Some(format!("/ipfs/{text}"));
+    }
+    let is_path = |prefix| text.strip_prefix(prefix).is_some_and(|rest: &str| !rest.is_empty());
+    (is_path("/ipfs/") || is_path("/ipns/")).then(|| text.to_owned())
+}
+
 fn link(entry: &str) -> Option<(String, String)> {
     let (domain, target) = entry.split_once(':')?;
     let is_path = target.starts_with("/ipfs/") || target.starts_with("/ipns/");
@@ -52,6 +82,17 @@ mod tests {
         assert_eq!(links.get("b.example."), Some("/ipns/k51/x"));
         assert_eq!(links.get("c.example"), None);
         assert!(Links::parse("").unwrap().get("a.example").is_none());
+    }
+
+    #[test]
+    fn the_one_record_that_is_a_path_counts() {
+        let target = |records: &[&str]| target(&records.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
+        for text in ["dnslink=/ipfs/bafkqaaa", "/ipfs/bafkqaaa", "bafkqaaa", "dnslink=bafkqaaa"] {
+            assert_eq!(target(&["v=spf1 -all", text]).unwrap(), "/ipfs/bafkqaaa", "{text}");
+        }
+        assert_eq!(target(&["dnslink=/ipns/a.example/x"]).unwrap(), "/ipns/a.example/x");
+        assert_eq!(target(&["v=spf1 -all", "dnslink=/ipfs/", "dnslink=/swarm/x"]), Err(LinkFault::None));
+        assert_eq!(target(&["dnslink=/ipfs/bafkqaaa", "/ipns/a.example"]), Err(LinkFault::Several));
     }
 
     #[test]

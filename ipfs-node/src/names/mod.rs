@@ -16,6 +16,7 @@ mod shelf;
 mod tests;
 
 pub(crate) use keystore::{KeyStore, KeyStoreError, Overwrite, SELF};
+pub(crate) use network::Network;
 pub(crate) use paths::{below_ipns, content_path, name_path};
 pub(crate) use publish::{Draw, Publication, PublishError};
 pub(crate) use republish::{LIFETIME, keep_alive};
@@ -24,12 +25,14 @@ pub(crate) use resolve::{Depth, Kept, ResolveError};
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, SystemTime},
 };
 
+use hickory_resolver::TokioResolver;
 use ipns::{KeyPair, Moment, Name, Record};
 use thiserror::Error;
+use tokio::sync::Notify;
 
 use links::{Links, LinksError};
 use seen::Seen;
@@ -40,8 +43,20 @@ pub(crate) trait Values {
     /// The best value under a key; none when nobody has one.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ValueFault>;
 
-    /// Has a value kept under a key.
-    fn put(&self, key: &[u8], value: Vec<u8>) -> Result<(), ValueFault>;
+    /// Has a value kept under a key. Where nobody is known yet, it waits for the next round.
+    fn put(&self, key: &[u8], value: Vec<u8>) -> Result<Put, ValueFault>;
+
+    /// The TXT records of a domain in DNS; none when it has none.
+    fn texts(&self, domain: &str) -> Result<Vec<String>, ValueFault>;
+}
+
+/// Where a value is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Put {
+    /// By others.
+    There,
+    /// By nobody else: there is nobody.
+    HereOnly,
 }
 
 /// Why the network did not do it, in its words.
@@ -61,6 +76,10 @@ pub(crate) struct Names {
     seen: Mutex<Seen>,
     /// Who publishes looks at the sequence number first, alone.
     turn: Mutex<()>,
+    /// Rung when a record reached nobody.
+    owed: Notify,
+    /// Made when the first domain is looked up.
+    dns: OnceLock<TokioResolver>,
 }
 
 /// Why there are no names.
@@ -112,7 +131,8 @@ impl Names {
         let shelf = Shelf::open(&path).map_err(|cause| NamesError::Records { path, cause })?;
         let keys = KeyStore::open(&repository.join("keystore"))?;
         let (links, seen, turn) = (Links::parse(map)?, Mutex::default(), Mutex::default());
-        Ok(Self { own, keys, shelf, links, seen, turn })
+        let (owed, dns) = (Notify::new(), OnceLock::new());
+        Ok(Self { own, keys, shelf, links, seen, turn, owed, dns })
     }
 
     /// The node's own key.
@@ -151,7 +171,7 @@ impl Names {
             self.shelf.put(name, record).map_err(|error| ValueFault(format!("cannot keep the record: {error}")))?;
         }
         self.seen().forget(name);
-        network.map_or(Ok(()), |network| network.put(&name.routing_key(), record.encode()))
+        network.map_or(Ok(()), |network| network.put(&name.routing_key(), record.encode()).map(drop))
     }
 
     /// For how many seconds what a key points to may be believed, if its record was looked at lately.

@@ -1,13 +1,17 @@
-//! The DHT as names see it: records under the names' keys.
+//! The network as names see it: records in the DHT under the names' keys, and domains in DNS.
 //!
-//! Asked by `names`, through [`Values`]. Asks the peer side, no longer than its asker waits.
+//! Asked by `names`, through [`Values`]. Asks the peer side and the system's DNS servers, no longer than its asker waits.
 
 use std::time::Duration;
 
+use hickory_resolver::{
+    ResolverBuilder, TokioResolver,
+    proto::rr::{RData, Record},
+};
 use swarm::{DhtError, Swarm};
 use tokio::time::timeout;
 
-use super::{ValueFault, Values};
+use super::{Names, Put, ValueFault, Values};
 use crate::node::Node;
 
 /// A record is looked for no longer than this, whatever the asker's patience.
@@ -36,6 +40,26 @@ impl Network<'_> {
     }
 }
 
+impl Names {
+    /// What asks the servers of DNS that the system is configured with.
+    fn resolver(&self) -> Result<&TokioResolver, ValueFault> {
+        if let Some(resolver) = self.dns.get() {
+            return Ok(resolver);
+        }
+        let made = TokioResolver::builder_tokio().and_then(ResolverBuilder::build);
+        let made = made.map_err(|error| ValueFault(format!("DNS cannot be asked, see /etc/resolv.conf: {error}")))?;
+        Ok(self.dns.get_or_init(|| made))
+    }
+}
+
+/// The text of a record: its pieces count as one.
+fn text(record: &Record) -> Option<String> {
+    match &record.data {
+        RData::TXT(text) => Some(String::from_utf8_lossy(&text.txt_data.concat()).into_owned()),
+        _ => None,
+    }
+}
+
 impl Values for Network<'_> {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ValueFault> {
         match self.wait(self.swarm.get_value(key))? {
@@ -45,11 +69,21 @@ impl Values for Network<'_> {
         }
     }
 
-    fn put(&self, key: &[u8], value: Vec<u8>) -> Result<(), ValueFault> {
+    fn put(&self, key: &[u8], value: Vec<u8>) -> Result<Put, ValueFault> {
         match self.wait(self.swarm.put_value(key, &value))? {
-            Ok(_) => Ok(()),
-            // Kubo's words.
-            Err(DhtError::NoPeers) => Err(ValueFault("failed to find any peer in table".to_owned())),
+            Ok(_) => Ok(Put::There),
+            Err(DhtError::NoPeers | DhtError::Off) => Ok(Put::HereOnly),
+            Err(error) => Err(ValueFault(error.to_string())),
+        }
+    }
+
+    fn texts(&self, domain: &str) -> Result<Vec<String>, ValueFault> {
+        let resolver = self.node.names.resolver()?;
+        let asked = self.node.wait(timeout(self.limit, resolver.txt_lookup(domain)));
+        let answer = asked.map_err(|refusal| ValueFault(refusal.message))?;
+        match answer.map_err(|_| ValueFault("context deadline exceeded".to_owned()))? {
+            Ok(answer) => Ok(answer.answers().iter().filter_map(text).collect()),
+            Err(error) if error.is_no_records_found() => Ok(Vec::new()),
             Err(error) => Err(ValueFault(error.to_string())),
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ipns::{Compatibility, Draft, KeyPair, Moment, Name, Record};
 use thiserror::Error;
 
-use super::{KeyStoreError, Names, SELF, ValueFault, Values, believable, now};
+use super::{KeyStoreError, Names, Put, SELF, ValueFault, Values, believable, now};
 
 /// What is to be published.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ pub(crate) enum PublishError {
     #[error("cannot keep the record; nothing was published")]
     Keep(#[source] std::io::Error),
     /// The record is kept, and goes out with the next round.
-    #[error("{0}")]
+    #[error(transparent)]
     Network(#[from] ValueFault),
 }
 
@@ -87,11 +87,17 @@ impl Names {
             record
         };
         self.seen().add(name, record.clone(), believable(&record));
-        if let Some(network) = network {
-            network.put(&name.routing_key(), record.encode())?;
-            put_key(key, network)?;
+        match network.map_or(Ok(Put::HereOnly), |network| hand_over(key, &record, network)) {
+            Ok(Put::There) => Ok(name),
+            Ok(Put::HereOnly) => {
+                self.owed.notify_one();
+                Ok(name)
+            }
+            Err(fault) => {
+                self.owed.notify_one();
+                Err(fault.into())
+            }
         }
-        Ok(name)
     }
 
     /// The record of the name that is there already, valid or not: its sequence number counts.
@@ -125,13 +131,14 @@ impl Names {
     }
 }
 
-/// A name that is a hash does not hold its key; who has no record of it may ask for the key alone.
-fn put_key(key: &KeyPair, network: &dyn Values) -> Result<(), ValueFault> {
+/// The record; and the key, where the name is a hash and does not hold it: who has no record may ask for the key alone.
+fn hand_over(key: &KeyPair, record: &Record, network: &dyn Values) -> Result<Put, ValueFault> {
     let name = key.name();
-    if name.public_key().is_some() {
-        return Ok(());
+    let put = network.put(&name.routing_key(), record.encode())?;
+    if name.public_key().is_none() {
+        network.put(&[b"/pk/", &name.to_bytes()[..]].concat(), key.public().encode())?;
     }
-    network.put(&[b"/pk/", &name.to_bytes()[..]].concat(), key.public().encode())
+    Ok(put)
 }
 
 fn next_record(

@@ -14,6 +14,8 @@ use crate::{node::Node, refusal::Refusal};
 /// The first round after a start: peers have been found by then.
 const FIRST: Duration = Duration::from_secs(60);
 const EVERY: Duration = Duration::from_secs(4 * 60 * 60);
+/// After a record reached nobody.
+const SOON: Duration = Duration::from_secs(15);
 /// After a round in which something failed.
 const AGAIN: Duration = Duration::from_secs(5 * 60);
 /// How long a record is valid that nobody said more of.
@@ -23,7 +25,11 @@ pub(crate) const LIFETIME: Duration = Duration::from_secs(48 * 60 * 60);
 pub(crate) async fn keep_alive(node: Arc<Node>) {
     let mut wait = FIRST;
     loop {
-        sleep(wait).await;
+        tokio::select! {
+            () = sleep(wait) => {}
+            // Something was published while nobody was there: soon there may be.
+            () = node.names.owed.notified() => sleep(SOON).await,
+        }
         let node = Arc::clone(&node);
         let round = spawn_blocking(move || round(&node)).await;
         wait = match round {

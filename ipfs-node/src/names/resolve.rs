@@ -5,7 +5,7 @@
 use ipns::{Name, NameError, RecordError};
 use thiserror::Error;
 
-use super::{Names, ValueFault, Values, believable};
+use super::{Names, ValueFault, Values, believable, links};
 
 const NAMESPACE: &str = "/ipns/";
 
@@ -38,10 +38,8 @@ pub(crate) enum ResolveError {
     Fault(#[from] ValueFault),
     #[error("could not resolve name")]
     Record(#[source] RecordError),
-    #[error(
-        "DNSLink lookup for {0:?} failed: this daemon asks no DNS server; set IPFS_NS_MAP=\"{0}:/ipfs/<cid>\" in its environment"
-    )]
-    Domain(String),
+    #[error("DNSLink lookup for \"{domain}.\" failed: could not resolve name: {why}")]
+    Domain { domain: String, why: String },
     #[error(transparent)]
     Name(#[from] NameError),
     #[error("{0:?} is not an IPNS name")]
@@ -75,7 +73,7 @@ impl Names {
         }
         match Name::parse(root) {
             Ok(name) => self.value(&name, kept, network),
-            Err(_) if is_domain(root) => Err(ResolveError::Domain(root.to_owned())),
+            Err(_) if is_domain(root) => look_up(root.trim_end_matches('.'), network),
             Err(error) => Err(error.into()),
         }
     }
@@ -92,6 +90,14 @@ impl Names {
         };
         record.value().map_err(ResolveError::Record)
     }
+}
+
+/// Where a domain points, as DNS says.
+fn look_up(domain: &str, network: Option<&dyn Values>) -> Result<String, ResolveError> {
+    let wrong = |why: String| ResolveError::Domain { domain: domain.to_owned(), why };
+    let network = network.ok_or_else(|| wrong("DNS is not asked offline; IPFS_NS_MAP may say it".to_owned()))?;
+    let records = network.texts(&format!("_dnslink.{domain}.")).map_err(|fault| wrong(fault.0))?;
+    links::target(&records).map_err(|fault| wrong(fault.to_string()))
 }
 
 /// `/ipns/<root>/<rest>`; the rest begins with a slash or is empty.

@@ -18,9 +18,14 @@ impl Values for Map {
         Ok(self.0.borrow().get(key).cloned())
     }
 
-    fn put(&self, key: &[u8], value: Vec<u8>) -> Result<(), ValueFault> {
+    fn put(&self, key: &[u8], value: Vec<u8>) -> Result<Put, ValueFault> {
         self.0.borrow_mut().insert(key.to_vec(), value);
-        Ok(())
+        Ok(Put::There)
+    }
+
+    fn texts(&self, domain: &str) -> Result<Vec<String>, ValueFault> {
+        let text = self.0.borrow().get(domain.as_bytes()).cloned();
+        Ok(text.into_iter().map(|text| String::from_utf8(text).unwrap()).collect())
     }
 }
 
@@ -32,7 +37,11 @@ impl Values for Nobody {
         Err(ValueFault("nobody answers".to_owned()))
     }
 
-    fn put(&self, _: &[u8], _: Vec<u8>) -> Result<(), ValueFault> {
+    fn put(&self, _: &[u8], _: Vec<u8>) -> Result<Put, ValueFault> {
+        Err(ValueFault("nobody answers".to_owned()))
+    }
+
+    fn texts(&self, _: &str) -> Result<Vec<String>, ValueFault> {
         Err(ValueFault("nobody answers".to_owned()))
     }
 }
@@ -151,9 +160,19 @@ fn a_domain_points_where_the_map_says() {
     let names = open(&folder, 1, &format!("a.example:{CONTENT},b.example:/ipns/a.example/x"));
     let resolve = |path| names.resolve(path, Depth::WHOLE, Kept::Believed, None);
     assert_eq!(resolve("/ipns/b.example/y").unwrap(), format!("{CONTENT}/x/y"));
-    assert_eq!(resolve("/ipns/c.example"), Err(ResolveError::Domain("c.example".to_owned())));
+    assert!(matches!(resolve("/ipns/c.example"), Err(ResolveError::Domain { .. })));
     assert!(matches!(resolve("/ipns/nonsense"), Err(ResolveError::Name(_))));
     assert!(matches!(resolve("/ipns/"), Err(ResolveError::NoName(_))));
+}
+
+#[test]
+fn a_domain_that_the_map_does_not_have_is_asked_for_in_dns() {
+    let ((_folder, names), network) = (names(1), Map::default());
+    network.put(b"_dnslink.c.example.", format!("dnslink={CONTENT}").into_bytes()).unwrap();
+    let resolve = |path| names.resolve(path, Depth::WHOLE, Kept::Believed, Some(&network));
+    assert_eq!(resolve("/ipns/c.example/x").unwrap(), format!("{CONTENT}/x"));
+    let refused = resolve("/ipns/d.example").unwrap_err().to_string();
+    assert!(refused.starts_with("DNSLink lookup for \"d.example.\" failed: could not resolve name: "), "{refused}");
 }
 
 #[test]

@@ -104,7 +104,7 @@ impl Node {
     }
 
     fn follow_to(&self, path: &str, depth: Depth) -> Result<String, Refusal> {
-        let network = self.network(Some(LOOKUP));
+        let network = self.reach.fetching().and_then(|_| self.network(Some(LOOKUP)));
         let network = network.as_ref().map(|network| network as &dyn Values);
         let followed = self.names.resolve(path, depth, Kept::Believed, network);
         followed.map_err(|error| Refusal::from_error(&error))

@@ -149,9 +149,9 @@ async fn announce_one(node: &Arc<Node>, swarm: &Swarm, what: Provide, one: Due) 
     }
     let mut blocks = walk(node, one.cid());
     while let Some(cid) = blocks.recv().await {
-        match swarm.provide(&cid).await {
-            Err(error @ (DhtError::NoPeers | DhtError::Off)) => return Err(error),
-            Ok(_) | Err(_) => {}
+        // One block that fails is found through its root.
+        if let Err(error @ (DhtError::NoPeers | DhtError::Off)) = swarm.provide(&cid).await {
+            return Err(error);
         }
     }
     Ok(())

@@ -188,11 +188,6 @@ impl Call {
         self.deadline
     }
 
-    /// What is left of the time that the caller gave.
-    pub(crate) fn time_left(&self) -> Option<Duration> {
-        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
-    }
-
     /// Refuses to go on after the time that the caller gave.
     pub(crate) fn check_time(&self) -> Result<(), Refusal> {
         match self.deadline {

@@ -56,5 +56,5 @@ pub(super) fn base(name: &str) -> Result<Base, Refusal> {
     ];
     let by_code = |(_, base): &(&str, Base)| name.len() == 1 && name.starts_with(base.code());
     let found = known.iter().find(|row| row.0 == name || by_code(row));
-    found.map(|(_, base)| *base).ok_or_else(|| Refusal::failed(format!("unsupported multibase encoding {name:?}")))
+    found.map(|(_, base)| *base).ok_or_else(|| Refusal::failed(format!("unsupported multibase encoding: {name}")))
 }

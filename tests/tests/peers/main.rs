@@ -6,6 +6,8 @@ mod bitswap;
 mod cids;
 mod cluster;
 mod commands;
+mod damage;
+mod names;
 mod network;
 mod rpc_client;
 mod shaken;

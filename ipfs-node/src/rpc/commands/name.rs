@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Arg, Call, Command, Kind, Node, Refusal, Reply, Upload};
 use crate::{
-    names::{self, Depth, Draw, Kept, Publication, SELF, Values},
+    names::{self, Depth, Draw, Kept, Network, Publication, SELF, Values},
     rpc::call::duration,
 };
 
@@ -66,6 +66,7 @@ pub(super) static COMMANDS: &[Command] = &[
         ],
         run: put,
     },
+    Command { path: "name/pubsub/state", args: &[], options: &[], run: pubsub_state },
 ];
 
 #[derive(Serialize)]
@@ -78,8 +79,8 @@ struct Entry {
 fn publish(node: &Arc<Node>, call: &Call, _: &mut Upload, reply: &mut Reply) -> Result<(), Refusal> {
     let publication = publication(node, call)?;
     check_delegated(call)?;
-    let network = node.network(call.time_left());
-    if network.is_none() && !call.is_on("allow-offline") {
+    let network = network(node, call, None);
+    if node.peer().is_none() && !call.is_on("allow-offline") {
         return Err(Refusal::failed(
             "can't publish while offline: pass `--allow-offline` to override or `--allow-delegated` if \
              Ipns.DelegatedPublishers are set up",
@@ -113,6 +114,9 @@ fn check_delegated(call: &Call) -> Result<(), Refusal> {
 fn publication(node: &Node, call: &Call) -> Result<Publication, Refusal> {
     let lifetime = match call.text("lifetime") {
         None => names::LIFETIME,
+        Some(text) if is_negative(text) => {
+            return Err(Refusal::failed(format!("lifetime must be greater than zero, got {text}")));
+        }
         Some(text) => {
             duration(text).map_err(|error| Refusal::failed(format!("error parsing lifetime option: {error}")))?
         }
@@ -122,6 +126,9 @@ fn publication(node: &Node, call: &Call) -> Result<Publication, Refusal> {
     }
     let ttl = match call.text("ttl") {
         None => TTL.min(lifetime),
+        Some(text) if is_negative(text) => {
+            return Err(Refusal::failed(format!("ttl must not be negative, got {text}")));
+        }
         Some(text) => duration(text).map_err(|error| Refusal::failed(error.message))?,
     };
     if ttl > lifetime {
@@ -135,6 +142,10 @@ fn publication(node: &Node, call: &Call) -> Result<Publication, Refusal> {
         node.resolve(&value)?;
     }
     Ok(Publication { value, lifetime, ttl, compatibility, sequence: call.number("sequence")? })
+}
+
+fn is_negative(text: &str) -> bool {
+    text.strip_prefix('-').is_some_and(|rest| duration(rest).is_ok())
 }
 
 /// A time as Go writes it: `48h0m0s`, `1m30s`, `1.5s`.
@@ -166,7 +177,7 @@ fn resolve(node: &Arc<Node>, call: &Call, _: &mut Upload, reply: &mut Reply) -> 
     };
     let depth = if call.flag("recursive").unwrap_or(true) { Depth::WHOLE } else { Depth::ONE };
     let kept = if call.is_on("nocache") { Kept::PassedBy } else { Kept::Believed };
-    let network = node.network(Some(lookup_limit(call)?));
+    let network = network(node, call, Some(lookup_limit(call)?));
     let network = network.as_ref().map(|network| network as &dyn Values);
     let path = node.names.resolve(&name, depth, kept, network).map_err(|error| Refusal::from_error(&error))?;
     let resolved = Resolved { path };
@@ -175,8 +186,24 @@ fn resolve(node: &Arc<Node>, call: &Call, _: &mut Upload, reply: &mut Reply) -> 
 
 fn lookup_limit(call: &Call) -> Result<Duration, Refusal> {
     let asked = call.text("dht-timeout").map(duration).transpose()?;
-    let limit = asked.filter(|limit| !limit.is_zero()).unwrap_or(LOOKUP);
-    Ok(call.time_left().map_or(limit, |left| left.min(limit)))
+    Ok(asked.filter(|limit| !limit.is_zero()).unwrap_or(LOOKUP))
+}
+
+/// The network, asked for no longer than this; none when the caller wants what is here only.
+pub(super) fn network<'a>(node: &'a Node, call: &Call, limit: Option<Duration>) -> Option<Network<'a>> {
+    let is_offline = call.is_on("offline") || call.is_on("local");
+    if is_offline { None } else { node.network(limit) }
+}
+
+fn pubsub_state(_: &Arc<Node>, _: &Call, _: &mut Upload, reply: &mut Reply) -> Result<(), Refusal> {
+    reply.single(&PubsubState { enabled: false })
+}
+
+/// Records are not spread over pubsub here.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct PubsubState {
+    enabled: bool,
 }
 
 #[derive(Serialize)]
@@ -266,7 +293,7 @@ fn hex_dump(bytes: &[u8]) -> String {
 
 fn get(node: &Arc<Node>, call: &Call, _: &mut Upload, reply: &mut Reply) -> Result<(), Refusal> {
     let name = Name::parse(call.arg(0)).map_err(|error| Refusal::from_error(&error))?;
-    let network = node.network(call.time_left());
+    let network = network(node, call, None);
     let record = node.names.record(&name, network.as_ref().map(|network| network as &dyn Values));
     let record = record.map_err(|fault| Refusal::from_error(&fault))?;
     let bytes = record.ok_or_else(|| Refusal::failed("routing: not found"))?.encode();
@@ -281,8 +308,8 @@ fn put(node: &Arc<Node>, call: &Call, upload: &mut Upload, reply: &mut Reply) ->
     if bytes.is_empty() {
         return Err(Refusal::failed("record is empty"));
     }
-    let network = node.network(call.time_left());
-    if network.is_none() && !call.is_on("allow-offline") {
+    let network = network(node, call, None);
+    if node.peer().is_none() && !call.is_on("allow-offline") {
         return Err(Refusal::failed(
             "can't put while offline: pass `--allow-offline` to store locally or `--allow-delegated` if \
              Ipns.DelegatedPublishers are set up",

@@ -8,7 +8,7 @@ use serde::Serialize;
 use swarm::{DhtError, PeerId, Provider};
 use unixfs::Cid;
 
-use super::{Arg, Call, Command, Kind, Node, Opt, Refusal, Reply, Upload};
+use super::{Arg, Call, Command, Kind, Node, Opt, Refusal, Reply, Upload, name::network};
 use crate::{
     names::{self, Values},
     node::Walk,
@@ -43,6 +43,7 @@ pub(super) static COMMANDS: &[Command] = &[
         run: provide,
     },
     Command { path: "routing/reprovide", args: &[], options: &[], run: reprovide },
+    Command { path: "bitswap/reprovide", args: &[], options: &[], run: reprovide },
     Command { path: "dht/query", args: &[Arg::Many("peerID")], options: &[VERBOSE], run: query },
     Command { path: "dht/findprovs", args: &[Arg::Any("key")], options: &[], run: removed },
     Command { path: "dht/findpeer", args: &[Arg::Any("peerID")], options: &[], run: removed },
@@ -55,7 +56,6 @@ pub(super) static COMMANDS: &[Command] = &[
 #[derive(Clone, Copy)]
 enum Type {
     FinalPeer = 2,
-    QueryError = 3,
     Provider = 4,
     Value = 5,
 }
@@ -93,7 +93,8 @@ impl Event {
 /// A CID as an argument: bare, or as the root of a path.
 pub(super) fn cid_of(text: &str) -> Result<Cid, Refusal> {
     let bare = text.strip_prefix("/ipfs/").or_else(|| text.strip_prefix("ipfs://")).unwrap_or(text);
-    bare.parse().map_err(|error| Refusal::failed(format!("invalid cid: {error}")))
+    let wrong = |_| Refusal::failed(format!("invalid path {text:?}: path does not have enough components"));
+    bare.parse().map_err(wrong)
 }
 
 fn find_providers(node: &Arc<Node>, call: &Call, _: &mut Upload, reply: &mut Reply) -> Result<(), Refusal> {
@@ -118,11 +119,7 @@ fn find_peer(node: &Arc<Node>, call: &Call, _: &mut Upload, reply: &mut Reply) -
     }
     match node.wait(swarm.find_peer(id))? {
         Ok(addresses) => reply.row(&Event::about(Type::FinalPeer, &Provider { id, addresses })),
-        Err(error) => {
-            let refusal = in_kubos_words(error);
-            reply.row(&Event { extra: refusal.message.clone(), ..Event::of(Type::QueryError) })?;
-            Err(refusal)
-        }
+        Err(error) => Err(in_kubos_words(error)),
     }
 }
 
@@ -157,7 +154,7 @@ fn public_key_at(name: &Name) -> Vec<u8> {
 }
 
 fn get(node: &Arc<Node>, call: &Call, _: &mut Upload, reply: &mut Reply) -> Result<(), Refusal> {
-    let network = network(node, call);
+    let network = network(node, call, None);
     let network = network.as_ref().map(|network| network as &dyn Values);
     let value = match NetKey::parse(call.arg(0))? {
         NetKey::Record(name) => node.names.record(&name, network).map(|record| record.map(|record| record.encode())),
@@ -173,18 +170,12 @@ fn get(node: &Arc<Node>, call: &Call, _: &mut Upload, reply: &mut Reply) -> Resu
     reply.row(&Event { extra, ..Event::of(Type::Value) })
 }
 
-/// The network; none when the caller wants what is here only.
-fn network<'a>(node: &'a Node, call: &Call) -> Option<impl Values + 'a> {
-    let is_offline = call.is_on("offline") || call.is_on("local");
-    if is_offline { None } else { node.network(call.time_left()) }
-}
-
 fn put(node: &Arc<Node>, call: &Call, upload: &mut Upload, reply: &mut Reply) -> Result<(), Refusal> {
     let key = NetKey::parse(call.arg(0))?;
     let value = super::file(upload, VALUE_BYTES_MAX)?;
-    let network = network(node, call);
+    let network = network(node, call, None);
     let network = network.as_ref().map(|network| network as &dyn Values);
-    if network.is_none() && !call.is_on("allow-offline") {
+    if node.peer().is_none() && !call.is_on("allow-offline") {
         return Err(Refusal::failed("can't put while offline: pass `--allow-offline` to override"));
     }
     let (name, done) = match key {
@@ -198,7 +189,7 @@ fn put(node: &Arc<Node>, call: &Call, upload: &mut Upload, reply: &mut Reply) ->
             if key.name() != name {
                 return Err(Refusal::failed("public key does not match storage key"));
             }
-            (name, network.map_or(Ok(()), |network| network.put(&public_key_at(&name), value.to_vec())))
+            (name, network.map_or(Ok(()), |network| network.put(&public_key_at(&name), value.to_vec()).map(drop)))
         }
     };
     match done {
