@@ -4,7 +4,11 @@
 
 mod fake;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    iter::{once, repeat_n},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use fake::{Asked, Fake, Step, no, ok, then};
@@ -154,7 +158,7 @@ async fn the_root_of_all_comments_cannot_be_unpinned_from_outside() {
 
 #[tokio::test]
 async fn the_state_of_the_daemon_tells_what_is_published_and_whether_it_answers() {
-    let fake = Fake::scripted([ok("hello"), vec![Step::Close]]).await;
+    let fake = Fake::scripted(once(ok("hello")).chain(repeat_n(vec![Step::Close], 12))).await;
     let published =
         Published { seq: Seq(3), stored_seq: Seq(5), agent: Some("kubo".to_owned()), ..Published::default() };
     let desk = desk(&fake, published);
@@ -164,7 +168,6 @@ async fn the_state_of_the_daemon_tells_what_is_published_and_whether_it_answers(
     let state = desk.answer(FindDaemon {}, left(100)).await.unwrap();
     assert!(state.reachable && state.rpc.starts_with("127.0.0.1:"), "{state:?}");
     assert_eq!((state.published_seq, state.stored_seq, state.version.as_deref()), (Seq(3), Seq(5), Some("kubo")));
-    std::fs::remove_file(fake.api_file()).unwrap();
     assert!(desk.answer(GetBlock { cid }, left(10_000)).await.is_err());
     assert!(!desk.answer(FindDaemon {}, left(100)).await.unwrap().reachable);
 }

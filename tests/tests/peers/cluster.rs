@@ -22,16 +22,16 @@ const DEADLINE: Duration = Duration::from_secs(90);
 const SECRET: &str = "5ec2e7000000000000000000000000000000000000000000000000000000c0de";
 
 /// A peer of the Cluster.
-struct Member {
+pub struct Member {
     folder: TempDir,
-    rest: SocketAddr,
+    pub rest: SocketAddr,
     swarm_port: u16,
     process: Option<Child>,
 }
 
 impl Member {
     /// Begins beside a daemon, and joins the member at `others`.
-    fn start(name: &str, daemon: &Peer, others: Option<&str>) -> Self {
+    pub fn start(name: &str, daemon: &Peer, others: Option<&str>) -> Self {
         let folder = tempfile::Builder::new().prefix("cluster").tempdir().unwrap();
         let rest = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let mut member = Self { folder, rest, swarm_port: free_port(), process: None };
@@ -75,7 +75,7 @@ impl Member {
     }
 
     /// What its REST API answers, once it does.
-    fn get(&self, path: &str) -> Option<Vec<Value>> {
+    pub fn get(&self, path: &str) -> Option<Vec<Value>> {
         let answer = Client::new(self.rest).try_ask("GET", path, &[], b"").ok()?;
         (answer.status == 200).then(|| answer.json_lines())
     }
@@ -84,18 +84,18 @@ impl Member {
         self.get("/id").expect("it answers")[0]["id"].as_str().expect("a member has an id").to_owned()
     }
 
-    fn address(&self) -> String {
+    pub fn address(&self) -> String {
         format!("/ip4/127.0.0.1/tcp/{}/p2p/{}", self.swarm_port, self.id())
     }
 
     /// Who has pinned a CID.
-    fn holders(&self, cid: &str) -> BTreeSet<String> {
+    pub fn holders(&self, cid: &str) -> BTreeSet<String> {
         let state = self.get(&format!("/pins/{cid}")).unwrap_or_default();
         let peers = state.iter().flat_map(|state| state["peer_map"].as_object().into_iter().flatten());
         peers.filter(|(_, pin)| pin["status"] == "pinned").map(|(id, _)| id.clone()).collect()
     }
 
-    fn end(&mut self) {
+    pub fn end(&mut self) {
         let Some(mut process) = self.process.take() else { return };
         let _ = process.kill();
         let _ = process.wait();
@@ -108,7 +108,7 @@ impl Drop for Member {
     }
 }
 
-fn or_skip(test: &str) -> Option<()> {
+pub fn or_skip(test: &str) -> Option<()> {
     let program = target().join("peers/ipfs-cluster-service");
     if !program.is_file() {
         skipped::tell(test, &format!("no IPFS Cluster at {}; install Go and run `make peers`", program.display()));
