@@ -6,6 +6,7 @@ mod bitswap;
 mod cids;
 mod cluster;
 mod commands;
+mod copies;
 mod damage;
 mod names;
 mod network;
