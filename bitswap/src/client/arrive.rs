@@ -119,7 +119,7 @@ impl Client {
             There::Have => {
                 note(&mut want.haves, key);
                 want.denied.retain(|denied| *denied != key);
-                self.has(key, &presence.cid, now);
+                self.has(key, &presence.cid);
             }
             There::DontHave => {
                 note(&mut want.denied, key);
@@ -130,13 +130,13 @@ impl Client {
     }
 
     /// A peer has a block: it is asked for it, if it was sought.
-    fn has(&mut self, key: PeerKey, cid: &Cid, now: Moment) {
+    fn has(&mut self, key: PeerKey, cid: &Cid) {
         let Some(want) = self.wants.get(cid) else { return };
         let stage = want.stage;
         for id in want.waiting.iter().map(|(id, _)| *id).collect::<Vec<_>>() {
             let Some(session) = self.sessions.get_mut(&id) else { continue };
+            // No progress: who says HAVE for ever and sends nothing could keep a session waiting for ever.
             session.know(key);
-            session.moved_at = now;
             let root = session.root;
             self.stir(id);
             if let Some(root) = root {

@@ -296,6 +296,8 @@ impl Client {
         if let Some(peer) = self.peers.get_mut(&key) {
             peer.progress_at = now;
         }
+        let theirs = self.sessions.values_mut().filter(|session| session.peers.contains_key(&key));
+        theirs.for_each(|session| session.moved_at = now);
     }
 
     /// What was last taken for this peer may not have arrived: all is told again.

@@ -54,10 +54,18 @@ enum GatewayError {
     TimedOut,
 }
 
+/// Those that can be asked, without a slash at their ends. Others are told of in the log.
+pub(super) fn usable(gateways: &[String]) -> Vec<String> {
+    let (usable, others): (Vec<_>, Vec<_>) = gateways.iter().partition(|base| base.starts_with("http://"));
+    for gateway in others {
+        tracing::warn!(%gateway, "gateway cannot be asked: only http:// can, put a proxy for TLS before it");
+    }
+    usable.into_iter().map(|base| base.trim_end_matches('/').to_owned()).collect()
+}
+
 impl Gateways {
     pub(super) fn new(bases: Vec<String>) -> Self {
-        let bases = bases.into_iter().map(|base| base.trim_end_matches('/').to_owned()).collect();
-        Self { bases, first: Arc::default() }
+        Self { bases: bases.into(), first: Arc::default() }
     }
 
     /// Asks one after the other, and tells the driver.

@@ -66,14 +66,15 @@ pub(crate) fn make(gateways: &[String], memory_bytes: usize, store: Arc<dyn Bloc
     let (searching, searches) = mpsc::channel(SEARCHES);
     let (behaviour, changes) = Behaviour::new(ordered, inputs.clone(), Arc::new(Semaphore::new(quarter)));
     let (fetcher, requests) = session::open();
+    let usable = gateway::usable(gateways);
     let client = ClientLimits {
-        gateways: if gateways.is_empty() { Gateways::None } else { Gateways::Configured },
+        gateways: if usable.is_empty() { Gateways::None } else { Gateways::Configured },
         held_bytes: quarter as u64 * 3 / 2,
         held_in_all_bytes: 2 * quarter as u64,
         ..ClientLimits::default()
     };
     let server = ServerLimits { in_flight_bytes: quarter, ..ServerLimits::default() };
-    let ways = driver::Ways { inputs: inputs.clone(), orders, searching, store, gateways: gateways.into() };
+    let ways = driver::Ways { inputs: inputs.clone(), orders, searching, store, gateways: usable };
     let driver = Driver::new(client, server, ways, driver::Sources { inbox, changes, requests });
     Parts { behaviour, driver, fetcher, control: Control::new(inputs), searches }
 }

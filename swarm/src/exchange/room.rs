@@ -15,6 +15,8 @@ use tokio::sync::oneshot;
 
 use super::session::{Desk, FetchError, Request};
 
+/// The driver is told when so much less is held than it believes: each telling wakes it.
+const WORTH_TELLING: u64 = 512 * 1024;
 /// The most blocks that a session expects; more are not fetched ahead.
 const MAX_SLOTS: usize = 16_384;
 
@@ -32,6 +34,8 @@ pub(super) struct Room {
 struct Slots {
     of: HashMap<Cid, Slot>,
     held_bytes: u64,
+    /// What the driver believes is held.
+    told_bytes: u64,
 }
 
 /// One block.
@@ -73,9 +77,11 @@ impl Room {
             let mut slots = self.slots();
             match slots.of.remove(&cid) {
                 Some(Slot::Held(bytes)) => {
-                    slots.held_bytes -= bytes.len() as u64;
+                    let tell = slots.take(bytes.len());
                     drop(slots);
-                    let _ = self.desk.ask(Request::Taken(self.id));
+                    if tell {
+                        let _ = self.desk.ask(Request::Taken(self.id));
+                    }
                     return Seat::Served(bytes);
                 }
                 Some(Slot::Wanted { mut takers, ahead }) => {
@@ -127,9 +133,11 @@ impl Room {
                     Request::Forget(self.id, *cid)
                 }
                 Some(Slot::Held(bytes)) => {
-                    let bytes = bytes.len() as u64;
+                    let bytes = bytes.len();
                     slots.of.remove(cid);
-                    slots.held_bytes -= bytes;
+                    if !slots.take(bytes) {
+                        return;
+                    }
                     Request::Taken(self.id)
                 }
                 None => return,
@@ -152,8 +160,11 @@ impl Room {
         }
     }
 
+    /// What is held, for the driver.
     pub(super) fn held_bytes(&self) -> u64 {
-        self.slots().held_bytes
+        let mut slots = self.slots();
+        slots.told_bytes = slots.held_bytes;
+        slots.held_bytes
     }
 
     /// Tells all who wait that nothing comes any more.
@@ -180,6 +191,14 @@ impl Room {
     }
 }
 
+impl Slots {
+    /// Bytes that were held have gone. Says whether the driver should be told.
+    fn take(&mut self, bytes: usize) -> bool {
+        self.held_bytes -= bytes as u64;
+        self.told_bytes.saturating_sub(self.held_bytes) >= WORTH_TELLING
+    }
+}
+
 impl Drop for Room {
     fn drop(&mut self) {
         let _ = self.desk.ask(Request::Close(self.id));
@@ -198,5 +217,47 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         self.answer.close();
         self.room.left(&self.cid);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::session::open;
+    use super::*;
+    use unixfs::cid_raw;
+
+    #[test]
+    fn what_was_wanted_ahead_is_held_until_it_is_taken_and_the_driver_hears_of_much_only() {
+        let (fetcher, desk) = open();
+        let session = fetcher.session(None);
+        let Some(Request::Open(room, None)) = desk.take().pop() else { panic!("no session was begun") };
+        let blocks: Vec<Bytes> = (0..4u8).map(|at| vec![at; 200 * 1024].into()).collect();
+        let cids: Vec<Cid> = blocks.iter().map(|bytes| cid_raw(bytes)).collect();
+        session.ahead(cids.iter().copied());
+        assert!(matches!(&desk.take()[..], [Request::Want(_, wanted, Urgency::Ahead)] if *wanted == cids));
+        for (cid, bytes) in cids.iter().zip(&blocks) {
+            room.deliver(cid, &Ok(bytes.clone()));
+        }
+        assert_eq!(room.held_bytes(), 800 * 1024);
+        for (at, cid) in cids.iter().enumerate() {
+            assert!(matches!(room.sit_down(*cid), Seat::Served(bytes) if bytes == blocks[at]));
+            assert_eq!(desk.take().len(), usize::from(at >= 2), "after {} blocks", at + 1);
+        }
+        assert_eq!(room.held_bytes(), 0);
+    }
+
+    #[test]
+    fn what_nobody_waits_for_any_more_is_taken_back() {
+        let (fetcher, desk) = open();
+        let session = fetcher.session(None);
+        let Some(Request::Open(room, None)) = desk.take().pop() else { panic!("no session was begun") };
+        let cid = cid_raw(b"x");
+        let (one, two) = (room.sit_down(cid), room.sit_down(cid));
+        drop(one);
+        assert!(!desk.take().iter().any(|request| matches!(request, Request::Forget(..))));
+        drop(two);
+        assert!(matches!(&desk.take()[..], [Request::Forget(_, left)] if *left == cid));
+        drop((room, session));
+        assert!(matches!(&desk.take()[..], [Request::Close(_)]));
     }
 }

@@ -93,7 +93,7 @@ async fn a_peer_that_was_killed_goes_on_where_it_was_when_it_returns() {
     let (key, store) = (Keypair::generate_ed25519(), Arc::<Memory>::default());
     let cids = fill(&store, 200, 256 * 1024);
     let one = Peer::start().await;
-    let other = Peer::start_with(key.clone(), store.clone(), &[]).await;
+    let other = Peer::start_with(&key, store.clone(), &[]).await;
     one.connect(&other.address).await;
     let session = one.fetcher.session(Some(cids[0]));
     session.ahead(cids.iter().copied());
@@ -105,7 +105,7 @@ async fn a_peer_that_was_killed_goes_on_where_it_was_when_it_returns() {
             break;
         }
     }
-    let again = Peer::start_with(key, store, &[]).await;
+    let again = Peer::start_with(&key, store, &[]).await;
     one.connect(&again.address).await;
     for cid in &cids[51..] {
         timeout(PATIENCE, session.get(*cid)).await.unwrap().unwrap();
@@ -159,7 +159,7 @@ async fn gateway(block: &'static [u8]) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_no_peer_has_comes_from_a_gateway_and_is_checked() {
     let gateways = [gateway(b"something else").await, gateway(b"on the web").await];
-    let one = Peer::start_with(Keypair::generate_ed25519(), Arc::default(), &gateways).await;
+    let one = Peer::start_with(&Keypair::generate_ed25519(), Arc::default(), &gateways).await;
     assert_eq!(one.get(cid_raw(b"on the web")).await, "on the web");
     assert_eq!(one.control.tally().await.unwrap().gateway_blocks, 1);
 }

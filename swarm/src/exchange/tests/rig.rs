@@ -78,13 +78,13 @@ enum Command {
 
 /// A swarm over TCP, noise and yamux, that listens on loopback.
 pub(super) fn swarm<B: NetworkBehaviour>(behaviour: B) -> libp2p::Swarm<B> {
-    swarm_with(Keypair::generate_ed25519(), behaviour)
+    swarm_with(&Keypair::generate_ed25519(), behaviour)
 }
 
-fn swarm_with<B: NetworkBehaviour>(key: Keypair, behaviour: B) -> libp2p::Swarm<B> {
+fn swarm_with<B: NetworkBehaviour>(key: &Keypair, behaviour: B) -> libp2p::Swarm<B> {
     let transport = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true))
         .upgrade(upgrade::Version::V1Lazy)
-        .authenticate(noise::Config::new(&key).unwrap())
+        .authenticate(noise::Config::new(key).unwrap())
         .multiplex(yamux::Config::default())
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)))
         .boxed();
@@ -106,10 +106,10 @@ pub(super) async fn listening<B: NetworkBehaviour>(swarm: &mut libp2p::Swarm<B>)
 
 impl Peer {
     pub(super) async fn start() -> Self {
-        Self::start_with(Keypair::generate_ed25519(), Arc::default(), &[]).await
+        Self::start_with(&Keypair::generate_ed25519(), Arc::default(), &[]).await
     }
 
-    pub(super) async fn start_with(key: Keypair, store: Arc<Memory>, gateways: &[String]) -> Self {
+    pub(super) async fn start_with(key: &Keypair, store: Arc<Memory>, gateways: &[String]) -> Self {
         let Parts { behaviour, driver, fetcher, control, searches } = make(gateways, 32 << 20, store.clone());
         let mut swarm = swarm_with(key, behaviour);
         let address = listening(&mut swarm).await;
