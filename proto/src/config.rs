@@ -442,7 +442,7 @@ section! {
         connections: u32 = 256,
         /// The memory for blocks that are on their way to peers and from them.
         exchange_mib: u32 = 32,
-        /// Trustless gateways that are asked for what no peer has, `https://gateway.example.org`.
+        /// Trustless gateways that are asked for what no peer has, `http://127.0.0.1:8081`. Without TLS.
         gateways: Vec<String> = Vec::new(),
         /// Whether the gateway gets from peers what is not here.
         gateway_fetch: bool = true,
@@ -506,6 +506,12 @@ section! {
         file_mib: u64 = 65_536,
         /// The most of all files in the journal together, each once; 0 for no limit.
         quota_mib: u64 = 0,
+        /// Whether clients that ask for it are served within TLS.
+        tls: bool = false,
+        /// The certificate for that, in PEM; unset: one is made and kept.
+        tls_certificate: Option<PathBuf> = None,
+        /// Its key, in PEM.
+        tls_key: Option<PathBuf> = None,
         /// How bytes become blocks.
         profile: IngestProfile = IngestProfile::V0_2015,
     }
