@@ -2,7 +2,10 @@
 
 use std::{
     io::{self, IsTerminal as _, Write},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -50,11 +53,36 @@ pub fn start(text: &str, reader: Reader) -> Result<(), Failure> {
     let lines = fmt().with_env_filter(filter).with_writer(|| Stderr);
     // Setting it twice happens in tests only; the first one stays.
     let _ = if io::stderr().is_terminal() {
-        lines.with_target(false).try_init()
+        let lines = lines.with_target(false).with_filter_reloading();
+        let handle = lines.reload_handle();
+        let _ = CHANGE.set(Box::new(move |filter| handle.reload(filter).is_ok()));
+        lines.try_init()
     } else {
-        lines.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+        let lines = lines.json().flatten_event(true).with_current_span(true).with_span_list(false);
+        let lines = lines.with_filter_reloading();
+        let handle = lines.reload_handle();
+        let _ = CHANGE.set(Box::new(move |filter| handle.reload(filter).is_ok()));
+        lines.try_init()
     };
     Ok(())
+}
+
+/// Puts another filter in the place of the one that the log was set up with.
+type Change = Box<dyn Fn(EnvFilter) -> bool + Send + Sync>;
+
+static CHANGE: OnceLock<Change> = OnceLock::new();
+
+/// Changes what is logged, until the process ends.
+///
+/// # Errors
+///
+/// When the filter is none, or no log was set up.
+pub fn change(text: &str) -> Result<(), Failure> {
+    let filter = filter(text)?;
+    match CHANGE.get().is_some_and(|change| change(filter)) {
+        true => Ok(()),
+        false => Err(Failure::failed("the log of this process cannot be changed: it was never set up")),
+    }
 }
 
 fn never_wait_for_stderr() {

@@ -30,6 +30,8 @@ const AHEAD_LEAST: u64 = 8;
 const AHEAD_MOST: u64 = 512;
 /// More are never wanted: of those that are, some may have been overtaken by others.
 const ASKED: usize = 1024;
+/// Between two tries to find somebody who has a block.
+const AGAIN_PAUSE: Duration = Duration::from_secs(1);
 /// Who said nothing of time waits no longer than this for a block.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -47,8 +49,14 @@ pub(crate) trait Source: Send + Sync {
 
 /// Why a block did not come.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct FetchFault(pub(crate) String);
+pub(crate) enum FetchFault {
+    /// Nobody has it now; somebody may come who does.
+    #[error("{0}")]
+    NotNow(String),
+    /// It is of no use to ask again.
+    #[error("{0}")]
+    Never(String),
+}
 
 /// How long an asker waits.
 #[derive(Debug, Clone, Default)]
@@ -157,12 +165,25 @@ impl Fetching {
     ) -> Result<Bytes, Refusal> {
         let got = self.source.get(cid);
         self.look_ahead(store, Some(cid), next)?;
-        let no = |fault| Refusal::failed(format!("cannot get block {cid}: {fault}"));
-        let bytes = patience.wait(got)?.map_err(no)?;
+        let bytes = self.outlast(patience, cid, got)?;
         self.ahead().came(cid, &bytes);
         let block = Block { cid: *cid, bytes };
         self.kept.get_or_init(|| store.session()).put(&block)?;
         Ok(block.bytes)
+    }
+
+    /// Waits for a block. Who said for how long is not told before that nobody has it: somebody may come.
+    fn outlast(&self, patience: &Patience, cid: &Cid, mut got: Fetched) -> Result<Bytes, Refusal> {
+        loop {
+            match patience.wait(got)? {
+                Ok(bytes) => return Ok(bytes),
+                Err(FetchFault::NotNow(_)) if patience.deadline.is_some() => {
+                    patience.wait(tokio::time::sleep(AGAIN_PAUSE))?;
+                    got = self.source.get(cid);
+                }
+                Err(fault) => return Err(Refusal::failed(format!("cannot get block {cid}: {fault}"))),
+            }
+        }
     }
 
     /// Wants what will be read soon and is not here.

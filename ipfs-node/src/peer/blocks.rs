@@ -5,7 +5,7 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use swarm::{BlockStore, Fetcher, Session, StoreFault};
+use swarm::{BlockStore, FetchError, Fetcher, Session, StoreFault};
 use unixfs::Cid;
 
 use crate::{
@@ -43,10 +43,17 @@ impl PeerSource {
     }
 }
 
+fn fault(error: &FetchError) -> FetchFault {
+    match error {
+        FetchError::NotFound(_) => FetchFault::NotNow(error.to_string()),
+        FetchError::Unverifiable(_) | FetchError::Stopped => FetchFault::Never(error.to_string()),
+    }
+}
+
 impl Source for PeerSource {
     fn get(&self, cid: &Cid) -> Fetched {
         let (session, cid) = (self.session(cid), *cid);
-        Box::pin(async move { session.get(cid).await.map_err(|error| FetchFault(error.to_string())) })
+        Box::pin(async move { session.get(cid).await.map_err(|error| fault(&error)) })
     }
 
     fn ahead(&self, cids: Vec<Cid>) {

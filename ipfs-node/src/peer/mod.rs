@@ -26,7 +26,7 @@ use tokio::{
 pub(crate) use mounts::{Greeting, MountView, Mounts, StreamView};
 
 use crate::{
-    names,
+    memory, names,
     node::{Node, Source},
     provide,
 };
@@ -35,6 +35,9 @@ use news::News;
 
 /// Known peers are saved so often, lest a crash loses them all.
 const SAVE_EVERY: Duration = Duration::from_secs(10 * 60);
+/// How often it is looked whether much passes between peers, and how much is much.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+const BUSY_BYTES: u64 = 1 << 20;
 /// How long the swarm may take to end.
 const STOP_WAIT: Duration = Duration::from_secs(3);
 
@@ -94,6 +97,7 @@ impl Peer {
             tokio::spawn(task),
             tokio::spawn(tell(news, swarm.clone())),
             tokio::spawn(save(swarm.clone(), saved.clone())),
+            tokio::spawn(give_back(swarm.clone())),
             tokio::spawn(names::keep_alive(Arc::new(node.here()))),
             tokio::spawn(provide::run(Arc::new(node.here()), swarm.clone())),
         ];
@@ -161,6 +165,23 @@ fn purposes(addresses: &[Multiaddr]) -> Vec<(String, String)> {
 
 async fn tell(news: Arc<News>, swarm: Swarm) {
     news.tell(&swarm).await;
+}
+
+/// What passed between peers took memory, which goes back to the system when no more passes.
+async fn give_back(swarm: Swarm) {
+    let mut ticks = interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut before, mut busy) = (0, false);
+    loop {
+        ticks.tick().await;
+        let Ok(passed) = swarm.bandwidth().await else { return };
+        let bytes = passed.in_bytes + passed.out_bytes;
+        let is_busy = bytes - before > BUSY_BYTES;
+        if busy && !is_busy {
+            memory::give_back();
+        }
+        (before, busy) = (bytes, is_busy);
+    }
 }
 
 async fn save(swarm: Swarm, path: PathBuf) {

@@ -17,16 +17,13 @@ use super::reply::Cut;
 #[derive(Debug)]
 pub(crate) enum Body {
     Whole(Option<Bytes>),
-    Streamed(mpsc::Receiver<Result<Frame<Bytes>, Cut>>, Option<Reader>),
+    Streamed(
+        mpsc::Receiver<Result<Frame<Bytes>, Cut>>,
+        #[expect(dead_code, reason = "dropped with the body, it tells whoever makes the body that its reader is gone")]
+        Option<watch::Sender<()>>,
+    ),
     /// Cut off, once what was before that has had its time to be sent.
     Ending(Option<Cut>),
-}
-
-/// The reader of a body: whoever makes the body sees by the other end that it is gone.
-#[derive(Debug)]
-pub(crate) struct Reader {
-    #[expect(dead_code, reason = "it is dropped together with the body, and says so by that")]
-    there: watch::Sender<()>,
 }
 
 impl Body {
@@ -45,7 +42,7 @@ impl Body {
     /// The body as long as its reader is there; `reader` is dropped with it.
     pub(crate) fn read_by(self, reader: watch::Sender<()>) -> Self {
         match self {
-            Self::Streamed(frames, _) => Self::Streamed(frames, Some(Reader { there: reader })),
+            Self::Streamed(frames, _) => Self::Streamed(frames, Some(reader)),
             other => other,
         }
     }

@@ -281,7 +281,8 @@ async fn streams_of_other_programs_are_carried_between_peers() {
     let (mut read, mut write) = stream.split();
     let mut heard = vec![0; said.len()];
     let (wrote, got) = tokio::join!(write.write_all(&said), read.read_exact(&mut heard));
-    (wrote.unwrap(), got.unwrap());
+    wrote.unwrap();
+    got.unwrap();
     assert!(heard == said);
     assert_eq!(one.post("p2p/stream/ls").await.json()["Streams"][0]["Protocol"], "/x/echo");
     drop(stream);
@@ -332,4 +333,17 @@ async fn an_address_that_is_taken_is_a_clear_error() {
     let error = ipfs_node::peer::Peer::start(&crate::support::open(folder.path()), &config).await.unwrap_err();
     let told = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
     assert!(format!("{error}: {told}").contains(&format!("/ip4/127.0.0.1/tcp/{port}")), "{error}: {told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_said_for_how_long_is_served_by_a_peer_that_comes_late() {
+    let (one, other) = (Rig::start_peer("dht = \"off\"").await, Rig::start_peer("dht = \"off\"").await);
+    let root = other.add("raw-leaves=true", "late").await;
+    let address = address(&other).await;
+    let command = format!("block/get?arg={root}&timeout=60s");
+    let (answer, ()) = tokio::join!(one.post(&command), async {
+        until("it is wanted", || async { one.post("bitswap/wantlist").await.json()["Keys"] != json!([]) }).await;
+        assert_eq!(one.post(&format!("swarm/connect?arg={address}")).await.status, 200);
+    });
+    assert_eq!((answer.status, answer.text().as_str()), (200, "late"));
 }

@@ -12,6 +12,7 @@ mod dag;
 mod files;
 mod get;
 mod key;
+mod log;
 mod ls;
 mod name;
 mod node;
@@ -75,6 +76,7 @@ static TABLE: &[&[Command]] = &[
     files::COMMANDS,
     get::COMMANDS,
     key::COMMANDS,
+    log::COMMANDS,
     ls::COMMANDS,
     name::COMMANDS,
     p2p::COMMANDS,

@@ -15,6 +15,12 @@ pub(super) static COMMANDS: &[Command] = &[
         run: stat,
     },
     Command {
+        path: "stats/repo",
+        args: &[],
+        options: &[("size-only", "s", Kind::Flag), ("human", "H", Kind::Flag)],
+        run: stat,
+    },
+    Command {
         path: "repo/gc",
         args: &[],
         options: &[("stream-errors", "", Kind::Flag), ("quiet", "q", Kind::Flag), ("silent", "", Kind::Flag)],
