@@ -192,7 +192,7 @@ pub(super) fn cid(row: &Value, _: &Call) -> String {
 pub(super) fn dag_resolve(row: &Value, _: &Call) -> String {
     match (text(&row["Cid"]["/"]), text(&row["RemPath"])) {
         (cid, "") => line(cid),
-        (cid, rest) => format!("{cid}/{rest}\n"),
+        (cid, rest) => format!("{cid}{rest}\n"),
     }
 }
 
@@ -204,6 +204,36 @@ pub(super) fn dag_import(row: &Value, _: &Call) -> String {
     match (text(&root["Cid"]["/"]), text(&root["PinErrorMsg"])) {
         (cid, "") => format!("Pinned root\t{cid}\tsuccess\n"),
         (cid, error) => format!("Pinned root\t{cid}\tFAILED: {error}\n"),
+    }
+}
+
+pub(super) fn dag_stat(row: &Value, _: &Call) -> String {
+    let dags: Vec<_> = list(&row["DagStats"]).collect();
+    let width = dags.iter().map(|dag| text(&dag["Cid"]).len()).max().unwrap_or(0);
+    let mut all = format!("\n{:width$}\t{:15}\tSize\n", "CID", "Blocks");
+    for dag in dags {
+        let _ = writeln!(all, "{:width$}\t{:<15}\t{}", text(&dag["Cid"]), plain(&dag["NumBlocks"]), dag["Size"]);
+    }
+    let bytes = |name: &str| row[name].as_u64().unwrap_or(0);
+    let (total, shared) = (bytes("TotalSize"), bytes("SharedSize"));
+    let _ = writeln!(all, "\nSummary\nTotal Size: {total} ({})", human(total));
+    let _ = writeln!(all, "Unique Blocks: {}\nShared Size: {shared} ({})", bytes("UniqueBlocks"), human(shared));
+    let _ = writeln!(all, "Ratio: {:.6}\n\n", row["Ratio"].as_f64().unwrap_or(1.0));
+    all
+}
+
+/// `600 kB`, as Kubo rounds sizes.
+fn human(bytes: u64) -> String {
+    let units = ["B", "kB", "MB", "GB", "TB", "PB"];
+    let (mut unit, mut scale) = (0, 1_u64);
+    while bytes / scale >= 1000 && unit + 1 < units.len() {
+        (unit, scale) = (unit + 1, scale * 1000);
+    }
+    let tenths = (bytes / (scale / 10).max(1)) + u64::from(scale > 10 && bytes % (scale / 10) >= scale / 20);
+    match (unit, tenths) {
+        (0, _) => format!("{bytes} B"),
+        (_, ..100) => format!("{}.{} {}", tenths / 10, tenths % 10, units[unit]),
+        _ => format!("{} {}", (bytes + scale / 2) / scale, units[unit]),
     }
 }
 
@@ -295,7 +325,10 @@ pub(super) fn files_stat(row: &Value, call: &Call) -> String {
     }
     let names = [("Size", "Size"), ("CumulativeSize", "CumulativeSize"), ("ChildBlocks", "Blocks"), ("Type", "Type")];
     let fields = names.iter().map(|(shown, name)| format!("{shown}: {}", plain(&row[*name])));
-    format!("{}\n{}", text(&row["Hash"]), lines(fields))
+    let unset = "not set".to_owned();
+    let mode = row["Mode"].as_str().map_or_else(|| format!("{unset} ({unset})"), str::to_owned);
+    let changed = if row["Mtime"].is_null() { unset } else { plain(&row["Mtime"]) };
+    format!("{}\n{}Mode: {mode}\nMtime: {changed}\n", text(&row["Hash"]), lines(fields))
 }
 
 pub(super) fn keys(row: &Value, call: &Call) -> String {
@@ -404,6 +437,12 @@ mod tests {
             |name: &str, size: u64, kind: u64| json!({ "Name": name, "Hash": "QmX", "Size": size, "Type": kind });
         let row = json!({ "Objects": [{ "Hash": "QmR", "Links": [entry("a", 2, 2), entry("d", 0, 1)] }] });
         assert_eq!(ls(&row, &call("ls", &[])), "QmX 2 a\nQmX - d/\n");
+    }
+
+    #[test]
+    fn sizes_are_rounded_as_kubo_rounds_them() {
+        let rounded = [0, 999, 1_000, 9_949, 600_387, 1_500_000, 16_777_216].map(human);
+        assert_eq!(rounded, ["0 B", "999 B", "1.0 kB", "9.9 kB", "600 kB", "1.5 MB", "17 MB"]);
     }
 
     #[test]

@@ -143,7 +143,7 @@ struct Resolved {
 
 fn dag_resolve(node: &Arc<Node>, call: &Call, _: &mut Upload, reply: &mut Reply) -> Result<(), Refusal> {
     let end = End::of(node, &node.content_path(call.arg(0))?)?;
-    reply.single(&Resolved { cid: (&end.cid).into(), rest: end.within_text().trim_start_matches('/').to_owned() })
+    reply.single(&Resolved { cid: (&end.cid).into(), rest: end.within_text() })
 }
 
 #[derive(Serialize)]
@@ -173,6 +173,14 @@ struct Stat {
     num_blocks: u64,
 }
 
+/// A number as Go writes it: without a point when it is whole.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(untagged)]
+enum Ratio {
+    Whole(u64),
+    Part(f32),
+}
+
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Summary {
@@ -183,7 +191,7 @@ struct Summary {
     #[serde(skip_serializing_if = "is_zero")]
     shared_size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ratio: Option<f32>,
+    ratio: Option<Ratio>,
     dag_stats: Vec<Stat>,
 }
 
@@ -224,6 +232,22 @@ fn stat(node: &Arc<Node>, call: &Call, _: &mut Upload, reply: &mut Reply) -> Res
 }
 
 #[expect(clippy::cast_precision_loss, reason = "seven digits are shown")]
-fn ratio(all_bytes: u64, unique_bytes: u64) -> f32 {
-    all_bytes as f32 / unique_bytes as f32
+fn ratio(all_bytes: u64, unique_bytes: u64) -> Ratio {
+    match all_bytes.checked_rem(unique_bytes) {
+        Some(0) => Ratio::Whole(all_bytes / unique_bytes),
+        Some(_) => Ratio::Part(all_bytes as f32 / unique_bytes as f32),
+        // Blocks without bytes are as many as they are.
+        None => Ratio::Whole(1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ratio_is_written_as_go_writes_it() {
+        let text = |all, unique| serde_json::to_string(&ratio(all, unique)).unwrap();
+        assert_eq!([text(20, 20), text(30, 20), text(40, 20), text(0, 0)], ["1", "1.5", "2", "1"]);
+    }
 }

@@ -21,6 +21,7 @@ mod blocks;
 mod files;
 mod pins;
 mod reading;
+mod values;
 mod wire;
 
 use std::time::Duration;
