@@ -1,13 +1,19 @@
-//! Listeners: the supervisor's if it handed one down, else our own.
+//! Listeners: the supervisor's if it handed one down, else our own; and how long to wait when one takes nobody in.
+//!
+//! Asked by every box that listens.
 
-use std::{collections::BTreeMap, net::SocketAddr, net::TcpListener as StdListener};
+use std::{collections::BTreeMap, io, net::SocketAddr, net::TcpListener as StdListener, time::Duration};
 
 use tokio::net::TcpListener;
 
 use crate::{
     failure::{Failure, OrFail as _},
     pulse::Pulse,
+    seldom::Seldom,
 };
+
+/// How long nobody is taken in when the system cannot give us another descriptor.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Connections that may wait to be accepted, also while the box is being restarted.
 const BACKLOG: u32 = 4_096;
@@ -34,6 +40,20 @@ pub fn open(
     Ok(listener)
 }
 
+/// How long to wait after an accept that failed; says so in the log, but not each time. A client that was gone before we came
+/// to it is no reason to pause; without descriptors or memory, trying again at once would keep a processor busy for nothing.
+pub fn pause_after(error: &io::Error) -> Duration {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    static FAILED: Seldom = Seldom::new();
+    if matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
+        return Duration::ZERO;
+    }
+    if let Some(left_out) = FAILED.pass() {
+        tracing::warn!(cause = %error, left_out, "no connection could be taken in");
+    }
+    PAUSE
+}
+
 fn adopt(listener: StdListener) -> std::io::Result<TcpListener> {
     listener.set_nonblocking(true)?;
     TcpListener::from_std(listener)
@@ -50,6 +70,13 @@ fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_lasts_is_a_reason_to_pause() {
+        let without_descriptors = io::Error::from_raw_os_error(24);
+        assert_eq!(pause_after(&without_descriptors), PAUSE);
+        assert_eq!(pause_after(&io::ErrorKind::ConnectionAborted.into()), Duration::ZERO);
+    }
 
     #[tokio::test]
     async fn a_listener_that_was_handed_down_is_used() {

@@ -56,7 +56,8 @@ impl Pulse {
     /// A pulse that is heard by the other end of `supervisor`, or by nobody.
     #[must_use]
     pub fn new(supervisor: Option<OwnedFd>) -> Self {
-        let told = Told { state: BoxState::Starting, listen: BTreeMap::new(), metrics: None, metrics_sent: None, alert: None };
+        let told =
+            Told { state: BoxState::Starting, listen: BTreeMap::new(), metrics: None, metrics_sent: None, alert: None };
         let inner =
             Inner { supervisor, began: Instant::now(), last_ms: AtomicU64::new(u64::MAX), told: Mutex::new(told) };
         Self(Arc::new(inner))

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use daemon::board::BoardReader;
+use daemon::{board::BoardReader, seldom::Seldom};
 use hyper::{
     HeaderMap, Method, Request,
     body::{Body as _, Incoming},
@@ -25,7 +25,6 @@ use crate::{
     problem::Problem,
     request::body::BodyLimits,
     routes::Route,
-    seldom::Seldom,
     sides::Sides,
     site::Place,
 };

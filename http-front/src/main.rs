@@ -24,7 +24,6 @@ mod page;
 mod problem;
 mod request;
 mod routes;
-mod seldom;
 mod sending;
 mod settings;
 mod sides;

@@ -6,6 +6,7 @@ use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use daemon::{
     crowd::{Neighbourhood, Place, Places},
+    listen::pause_after,
     pulse::Pulse,
     stop::Stop,
 };
@@ -19,17 +20,15 @@ use tokio::{
 
 use crate::{
     blocks::Blocks,
+    connection::Connection,
     download::Downloads,
     measures::{Measures, Way},
-    patience::part,
     upload::Uploads,
     wire::{Answer, Token},
 };
 
 /// Twice as often as the supervisor wants to hear from us.
 const BEAT_EVERY: Duration = Duration::from_millis(500);
-/// How long nobody is taken in when the system cannot give us another descriptor.
-const PAUSE: Duration = Duration::from_millis(50);
 /// So many are told at a time that there is no place for them; the others are let go without a word.
 const TOLD: usize = 64;
 /// Whoever is told so is first given a moment to begin: a client takes the first thing that it reads for the token.
@@ -175,7 +174,7 @@ async fn tell_of_crowd(stream: TcpStream, way: Way, token: &Token) {
     // Whether it has begun or not, it is told.
     let _ = timeout(BEGIN_WAIT, stream.readable()).await;
     let why = "too many connections from your network; try again when some have ended".to_owned();
-    part(stream, Answer::Refused(why).line().as_bytes()).await;
+    Connection::plain(stream).part(Answer::Refused(why).line().as_bytes()).await;
 }
 
 fn token() -> Result<Token, rand::rand_core::OsError> {
@@ -202,19 +201,6 @@ async fn see_out(slots: &Semaphore, manners: &Manners, pulse: &Pulse) {
     }
     let left = manners.connections as usize - slots.available_permits();
     tracing::warn!(left, "ended with connections still open");
-}
-
-/// A client that was gone before we came to it is no reason to pause; without descriptors or memory, trying again at once
-/// would keep a processor busy for nothing.
-fn pause_after(error: &io::Error) -> Duration {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-    match error.kind() {
-        ConnectionAborted | ConnectionReset | Interrupted => Duration::ZERO,
-        _ => {
-            tracing::warn!(cause = %error, "no connection could be taken in");
-            PAUSE
-        }
-    }
 }
 
 #[cfg(test)]
@@ -252,11 +238,5 @@ mod tests {
         drop(first);
         assert!(manners.admit(at("192.0.2.8")).is_ok());
         let _many: Vec<_> = (0..10).map(|_| manners.admit(at("127.0.0.1")).unwrap()).collect();
-    }
-
-    #[test]
-    fn only_what_lasts_is_a_reason_to_pause() {
-        assert_eq!(pause_after(&io::Error::from_raw_os_error(24)), PAUSE);
-        assert_eq!(pause_after(&io::ErrorKind::ConnectionAborted.into()), Duration::ZERO);
     }
 }

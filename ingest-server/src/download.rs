@@ -3,10 +3,11 @@
 //! Asked by a client over TCP. Asks the IPFS daemon for blocks. A file that breaks off ends without the marker: that is how
 //! its client knows. Only a refusal before the first byte is told in words.
 
-use std::{collections::HashMap, io, net::SocketAddr, time::Duration};
+use std::{collections::HashMap, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use proto::Cid;
+use rustls::ServerConfig;
 use tokio::{
     net::TcpStream,
     task::JoinSet,
@@ -16,11 +17,12 @@ use unixfs::{ByteRange, FileReader, ReadError, Reader as _, Step};
 
 use crate::{
     blocks::{Blocks, Failed, Ipfs},
+    connection::Connection,
     measures::{Measures, Way},
     memory::{Memory, Space},
-    patience::{Over, Patience, part, take_ready},
+    patience::{Over, Patience},
     settings::Settings,
-    wire::{Answer, BadRequest, Reading, Request, RequestReader, marker},
+    wire::{Answer, BadRequest, Reading, Request, RequestReader, TLS_LINE, marker},
 };
 
 /// Blocks that are fetched at a time, at most.
@@ -45,6 +47,8 @@ pub struct Downloads<B> {
     pub memory: Memory,
     /// How long clients are waited for.
     pub patience: Patience,
+    /// For clients that ask for TLS.
+    pub tls: Option<Arc<ServerConfig>>,
     /// What is counted.
     pub measures: Measures,
 }
@@ -58,6 +62,9 @@ pub enum Broken {
     /// The client asked for nothing.
     #[error("{0}")]
     Request(#[from] BadRequest),
+    /// The client asks for what is not offered.
+    #[error("there is no TLS here; set `tls = true` in [ingest-server], or ask without")]
+    NoTls,
     /// The client fell silent, or takes nothing.
     #[error("nothing moved for {0:?}")]
     Silent(Duration),
@@ -81,6 +88,7 @@ impl Broken {
         match self {
             Self::HungUp => "hung_up",
             Self::Request(_) => "bad_request",
+            Self::NoTls => "no_tls",
             Self::Silent(_) => "silent",
             Self::TooLong(_) => "too_long",
             Self::Stopping => "stopping",
@@ -104,15 +112,16 @@ impl<B: Blocks> Downloads<B> {
     /// Downloads that go by `settings`.
     pub fn new(ipfs: Ipfs<B>, settings: &Settings, measures: Measures) -> Self {
         let memory = Memory::new(DOWNLOADS_BYTES, AHEAD_BYTES);
-        Self { ipfs, memory, patience: settings.patience.clone(), measures }
+        Self { ipfs, memory, patience: settings.patience.clone(), tls: settings.tls.clone(), measures }
     }
 
     /// Attends to one client.
     pub async fn attend(&self, stream: TcpStream, peer: SocketAddr) {
+        let mut stream = Connection::plain(stream);
         let _open = self.measures.open(Way::Download);
         let began = Instant::now();
         let mut sent_bytes = 0;
-        let given = self.patience.bound(self.give(&stream, &mut sent_bytes)).await.unwrap_or_else(|over| {
+        let given = self.patience.bound(self.give(&mut stream, &mut sent_bytes)).await.unwrap_or_else(|over| {
             Err(match over {
                 Over::Total => Broken::TooLong(self.patience.total),
                 Over::Stopping => Broken::Stopping,
@@ -123,18 +132,18 @@ impl<B: Blocks> Downloads<B> {
             Ok(request) => {
                 tracing::info!(%peer, cid = %request.cid, bytes = sent_bytes, took_ms = took.as_millis(), "file given");
                 self.measures.ended(Way::Download, "given", took);
-                part(stream, &marker(&request.token)).await;
+                stream.part(&marker(&request.token)).await;
             }
             Err(broken) => {
                 tracing::info!(%peer, why = %broken, bytes = sent_bytes, "download ended early");
                 self.measures.ended(Way::Download, broken.outcome(), took);
                 let words = if sent_bytes == 0 { Answer::Refused(broken.to_string()).line() } else { String::new() };
-                part(stream, words.as_bytes()).await;
+                stream.part(words.as_bytes()).await;
             }
         }
     }
 
-    async fn give(&self, stream: &TcpStream, sent_bytes: &mut u64) -> Result<Request, Broken> {
+    async fn give(&self, stream: &mut Connection, sent_bytes: &mut u64) -> Result<Request, Broken> {
         let request = self.read_request(stream).await?;
         loop {
             let space = self.memory.take().await;
@@ -147,18 +156,21 @@ impl<B: Blocks> Downloads<B> {
         }
     }
 
-    async fn read_request(&self, stream: &TcpStream) -> Result<Request, Broken> {
+    async fn read_request(&self, stream: &mut Connection) -> Result<Request, Broken> {
         let mut reader = RequestReader::default();
         let mut begun = None;
         loop {
             let wait = begun.unwrap_or(self.patience.idle);
             let piece = match (timeout(wait, stream.readable()).await, begun) {
-                (Ok(ready), _) => ready.and_then(|()| take_ready(stream, REQUEST_BYTES)),
+                (Ok(ready), _) => ready.and_then(|()| stream.take_ready(REQUEST_BYTES)),
                 (Err(_), None) => return Err(Broken::Silent(wait)),
                 (Err(_), Some(_)) => return Ok(reader.finish()?),
             };
             match piece {
                 Ok(None) => continue,
+                Ok(Some(piece)) if begun.is_none() && piece.starts_with(TLS_LINE.as_bytes()) => {
+                    self.secure(stream, &piece[TLS_LINE.len()..]).await?;
+                }
                 Ok(Some(piece)) => match reader.feed(&piece)? {
                     Reading::Done(request) => return Ok(request),
                     Reading::More => begun = Some(REQUEST_PAUSE.min(self.patience.idle)),
@@ -169,8 +181,23 @@ impl<B: Blocks> Downloads<B> {
         }
     }
 
+    async fn secure(&self, stream: &mut Connection, first: &[u8]) -> Result<(), Broken> {
+        let config = self.tls.clone().ok_or(Broken::NoTls)?;
+        let agreed = async {
+            stream.write_all(TLS_LINE.as_bytes()).await?;
+            stream.secure(config, first).await
+        };
+        self.wait_for(agreed, self.patience.idle).await
+    }
+
     /// Sends what was not sent yet, as long as nobody else needs the room while the client takes nothing.
-    async fn send_from(&self, stream: &TcpStream, cid: Cid, sent: &mut u64, _space: Space) -> Result<Sent, Broken> {
+    async fn send_from(
+        &self,
+        stream: &mut Connection,
+        cid: Cid,
+        sent: &mut u64,
+        _space: Space,
+    ) -> Result<Sent, Broken> {
         let mut reader = FileReader::new(cid.0, ByteRange { from: *sent, bytes: None });
         let mut ahead = 1;
         loop {
@@ -205,7 +232,7 @@ impl<B: Blocks> Downloads<B> {
         Ok(cids.into_iter().filter_map(|cid| blocks.remove_entry(&cid)).collect())
     }
 
-    async fn send(&self, stream: &TcpStream, mut bytes: Bytes, sent: &mut u64) -> Result<Sent, Broken> {
+    async fn send(&self, stream: &mut Connection, mut bytes: Bytes, sent: &mut u64) -> Result<Sent, Broken> {
         let mut since = Instant::now();
         while !bytes.is_empty() {
             match timeout(REST.min(self.patience.idle), stream.writable()).await {

@@ -2,6 +2,7 @@
 
 pub mod blocks;
 pub mod cluster;
+pub mod connection;
 pub mod door;
 pub mod download;
 pub mod intake;
@@ -14,5 +15,6 @@ pub mod quota;
 pub mod settings;
 #[cfg(test)]
 mod tests;
+pub mod tls;
 pub mod upload;
 pub mod wire;

@@ -6,7 +6,7 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use daemon::{Boot, OrFail as _};
+use daemon::{Boot, OrFail as _, memory};
 use ingest_server::{
     blocks::Ipfs,
     cluster::Cluster,
@@ -16,14 +16,17 @@ use ingest_server::{
     measures::Measures,
     quota::Quota,
     settings::{self, Settings},
+    tls,
     upload::Uploads,
 };
 use proto::{Blocks, uploads::JOURNAL, wiring::IngestServer};
 
 fn main() -> ExitCode {
     daemon::main(|boot: Boot<IngestServer>| {
+        memory::keep_buffers();
         let blocks = boot.asks::<Blocks>();
         let path = boot.writes(boot.places().data_dir.join(JOURNAL));
+        let certificate = tls::declare(&boot);
         let upload = boot.listens("upload", boot.config().upload_listen);
         let download = boot.listens("download", boot.config().download_listen);
         let cluster = boot.config().cluster_listen.map(|address| boot.listens("cluster", address));
@@ -35,7 +38,8 @@ fn main() -> ExitCode {
             let journal = Journal::open(&path).or_fail(cannot)?;
             let past = journal::read(&path).or_fail("cannot read the journal of uploads")?;
             let quota = Quota::new(settings::mib(config.quota_mib), past);
-            let settings = Settings::new(&config, running.all(), running.stop());
+            let tls = certificate.map(|source| tls::open(&source)).transpose()?;
+            let settings = Settings { tls, ..Settings::new(&config, running.all(), running.stop()) };
             let ipfs = Ipfs::new(running.asker(blocks)?, settings.ipfs_wait);
             let downloads = Downloads::new(ipfs.clone(), &settings, measures.clone()).into();
             let uploads = Arc::new(Uploads::new(ipfs, journal, quota, settings, measures.clone()));

@@ -1,9 +1,10 @@
 //! The configuration, in the terms of those who follow it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use daemon::{crowd::Places, stop::Stop};
 use proto::config::{IngestProfile, IngestServer, Rookery};
+use rustls::ServerConfig;
 use unixfs::{ImportOptions, Profile};
 
 use crate::{door::Manners, patience::Patience};
@@ -22,6 +23,8 @@ pub struct Settings {
     pub ipfs_wait: Duration,
     /// How long clients are waited for.
     pub patience: Patience,
+    /// For clients that ask for TLS; none: they are told that there is none.
+    pub tls: Option<Arc<ServerConfig>>,
 }
 
 impl Settings {
@@ -43,6 +46,7 @@ impl Settings {
             file_bytes_max: if config.file_mib == 0 { u64::MAX } else { mib(config.file_mib) },
             ipfs_wait: Duration::from_millis(config.ipfs_wait_ms),
             patience,
+            tls: None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! An upload: the token, the bytes, the marker, the answer.
 //!
 //! Asked by a client over TCP. Asks the IPFS daemon to keep what comes, and the journal to remember it. In this order:
-//! all blocks are with the daemon, the root is pinned, the journal has its line on disk, and then the CID is told.
+//! all blocks are with the daemon, the root is pinned and with a Cluster replicated, the journal has its line on disk, and then the CID is told.
 //! A client that ends earlier leaves blocks that nothing keeps, and nothing else; if it named its upload, it may go on with it.
 
 use std::{
@@ -13,22 +13,22 @@ use std::{
 use bytes::Bytes;
 use proto::{Cid, uploads};
 use tokio::{
-    io::AsyncWriteExt as _,
     net::TcpStream,
     time::{Instant, timeout},
 };
 
 use crate::{
     blocks::{Blocks, Failed, Ipfs},
+    connection::Connection,
     intake::Intake,
     journal::{Journal, NotWritten},
     measures::{Measures, Way},
     memory::Memory,
     parking::{Parking, Part, Ticket},
-    patience::{Over, part, take_ready},
+    patience::Over,
     quota::{Quota, Share, UsedUp},
     settings::Settings,
-    wire::{Answer, Beginning, Begun, Finder, Token, from_line},
+    wire::{Answer, Beginning, Begun, Finder, TLS_LINE, Token, from_line},
 };
 
 /// The most that all uploads together hold.
@@ -70,6 +70,9 @@ pub enum Lost {
     /// The file is too large.
     #[error("the file has more than {0} bytes, the most that this server takes; nothing was kept")]
     TooLarge(u64),
+    /// The client asks for what is not offered.
+    #[error("there is no TLS here; set `tls = true` in [ingest-server], or send the file without")]
+    NoTls,
     /// The box ends.
     #[error("the server is being restarted; nothing was kept, send the file again")]
     Stopping,
@@ -104,6 +107,7 @@ impl Lost {
             Self::Silent(_) => "silent",
             Self::TooLong(_) => "too_long",
             Self::TooLarge(_) => "too_large",
+            Self::NoTls => "no_tls",
             Self::Stopping => "stopping",
             Self::Quota(_) => "quota",
             Self::Collected => "collected",
@@ -136,7 +140,8 @@ impl<B: Blocks> Uploads<B> {
     }
 
     /// Attends to one client, from the greeting to the last byte.
-    pub async fn attend(&self, mut stream: TcpStream, peer: SocketAddr, token: Token) {
+    pub async fn attend(&self, stream: TcpStream, peer: SocketAddr, token: Token) {
+        let mut stream = Connection::plain(stream);
         let _open = self.measures.open(Way::Upload);
         let began = Instant::now();
         let (outcome, after_bytes) = self.upload(&mut stream, peer, &token, began).await;
@@ -153,7 +158,7 @@ impl<B: Blocks> Uploads<B> {
                 Answer::Refused(lost.to_string())
             }
         };
-        let more = part(stream, answer.line().as_bytes()).await;
+        let more = stream.part(answer.line().as_bytes()).await;
         if let Answer::Kept(_) = answer {
             self.measures.came_after(after_bytes + more);
         }
@@ -161,7 +166,7 @@ impl<B: Blocks> Uploads<B> {
 
     async fn upload(
         &self,
-        stream: &mut TcpStream,
+        stream: &mut Connection,
         peer: SocketAddr,
         token: &Token,
         began: Instant,
@@ -178,7 +183,7 @@ impl<B: Blocks> Uploads<B> {
         }
     }
 
-    async fn receive(&self, stream: &mut TcpStream, token: &Token) -> Result<Whole<B>, Lost> {
+    async fn receive(&self, stream: &mut Connection, token: &Token) -> Result<Whole<B>, Lost> {
         // One write is one segment; clients take the token for whatever their first read gives.
         stream.write_all(token.as_str().as_bytes()).await.map_err(|_| Lost::HungUp)?;
         let (mut part, ticket, first) = self.begin(stream, token).await?;
@@ -193,7 +198,7 @@ impl<B: Blocks> Uploads<B> {
     }
 
     /// The first bytes of the file, and what there is of it already if the client named it.
-    async fn begin(&self, stream: &mut TcpStream, token: &Token) -> Result<(Part<B>, Option<Ticket<B>>, Bytes), Lost> {
+    async fn begin(&self, stream: &mut Connection, token: &Token) -> Result<(Part<B>, Option<Ticket<B>>, Bytes), Lost> {
         let mut part = self.nothing();
         let mut beginning = Beginning::new(token);
         let (id, first) = loop {
@@ -201,6 +206,10 @@ impl<B: Blocks> Uploads<B> {
                 Begun::Open => {}
                 Begun::File(first) => return Ok((part, None, first)),
                 Begun::Named(id, first) => break (id, first),
+                Begun::Secure(first) => {
+                    self.secure(stream, &first).await?;
+                    beginning = Beginning::new(token);
+                }
             }
         };
         // Who waits for another's room must hold none.
@@ -210,6 +219,16 @@ impl<B: Blocks> Uploads<B> {
         let line = from_line(part.intake.file_bytes());
         stream.write_all(line.as_bytes()).await.map_err(|_| Lost::HungUp)?;
         Ok((part, Some(ticket), first))
+    }
+
+    async fn secure(&self, stream: &mut Connection, first: &[u8]) -> Result<(), Lost> {
+        let config = self.settings.tls.clone().ok_or(Lost::NoTls)?;
+        let agreed = async {
+            stream.write_all(TLS_LINE.as_bytes()).await?;
+            stream.secure(config, first).await
+        };
+        let waited = self.settings.patience.idle;
+        timeout(waited, agreed).await.map_err(|_| Lost::Silent(waited))?.map_err(|_| Lost::HungUp)
     }
 
     fn nothing(&self) -> Part<B> {
@@ -226,7 +245,7 @@ impl<B: Blocks> Uploads<B> {
     /// Takes the file up to its marker; how many bytes came behind that.
     async fn fill(
         &self,
-        stream: &TcpStream,
+        stream: &mut Connection,
         part: &mut Part<B>,
         mut finder: Finder,
         first: Bytes,
@@ -247,17 +266,17 @@ impl<B: Blocks> Uploads<B> {
     }
 
     /// The next bytes, once there are some and there is room for them.
-    async fn piece(&self, stream: &TcpStream, intake: &mut Intake<B>) -> Result<Bytes, Lost> {
+    async fn piece(&self, stream: &mut Connection, intake: &mut Intake<B>) -> Result<Bytes, Lost> {
         loop {
             self.wait_for_bytes(stream, intake).await?;
             intake.make_room().await?;
-            if let Some(piece) = take_ready(stream, intake.wanted_bytes()).map_err(|_| Lost::HungUp)? {
+            if let Some(piece) = stream.take_ready(intake.wanted_bytes()).map_err(|_| Lost::HungUp)? {
                 return Ok(piece);
             }
         }
     }
 
-    async fn wait_for_bytes(&self, stream: &TcpStream, intake: &mut Intake<B>) -> Result<(), Lost> {
+    async fn wait_for_bytes(&self, stream: &mut Connection, intake: &mut Intake<B>) -> Result<(), Lost> {
         let since = Instant::now();
         loop {
             let left = self.settings.patience.idle.saturating_sub(since.elapsed());

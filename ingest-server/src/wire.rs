@@ -7,7 +7,7 @@
 //! * download: the client sends a [`Request`]; the server sends bytes and then the marker with the client's own token.
 //!
 //! * between token and bytes, if the token [says so](Token::resumes): the client may name the upload, and is told from where
-//!   to go on.
+//!   to go on; or ask for TLS first.
 //!
 //! The marker is found by a [`Finder`], however the bytes are cut on their way.
 
@@ -15,12 +15,14 @@ mod answer;
 mod finder;
 mod request;
 mod resume;
+mod secure;
 mod token;
 
 pub use answer::{Answer, BadAnswer, LINE_BYTES};
 pub use finder::{Fed, Finder, marker};
 pub use request::{BadRequest, Reading, Request, RequestReader};
 pub use resume::{Beginning, Begun, UploadId, from_line, read_from, resume_line};
+pub use secure::{BadFingerprint, Fingerprint, TLS_LINE, tls_line};
 pub use token::{BadToken, Token};
 
 /// What stands before the token in the marker.

@@ -9,7 +9,7 @@ pub mod gateway;
 mod import;
 #[cfg(feature = "leak")]
 pub mod leak;
-pub mod memory;
+pub use daemon::memory;
 mod mfs;
 mod names;
 pub mod node;

@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use daemon::listen::pause_after;
 use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -37,8 +38,6 @@ const HEADER_WAIT: Duration = Duration::from_secs(30);
 const DRAIN_WAIT: Duration = Duration::from_secs(8);
 /// The loop says that it works at least so often.
 const BEAT_EVERY: Duration = Duration::from_millis(500);
-/// A failed accept (too many open files) is tried again after this.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The node and where it is served.
 #[derive(Debug)]
@@ -125,8 +124,7 @@ impl Server {
                 // Full: the client sees its connection closed and may come again.
                 (Ok(_), Err(_)) => tracing::warn!(limit = CONNECTIONS, "a connection was refused, there are too many"),
                 (Err(error), _) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    sleep(ACCEPT_PAUSE).await;
+                    sleep(pause_after(&error)).await;
                 }
             }
         }

@@ -305,7 +305,7 @@ const UNSAFE: [(&str, &str); 13] = [
     ("daemon/src/inherited.rs", "descriptors by number, from the environment"),
     ("daemon/src/stack.rs", "a signal handler"),
     ("ingest-server/src/bin/ingest/link.rs", "asking how much of what was sent is on its way"),
-    ("ipfs-node/src/memory.rs", "telling the C library to give memory back"),
+    ("daemon/src/memory.rs", "telling the C library to give memory back"),
     ("ipfs-node/src/store/index.rs", "opening LMDB"),
     ("ipfs-node/src/store/mark.rs", "opening LMDB"),
     ("kubo-keeper/src/become_kubo.rs", "descriptors by number, for another program"),

@@ -4,7 +4,7 @@
 
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use daemon::{pulse::Pulse, stop::Stop};
+use daemon::{listen::pause_after, pulse::Pulse, seldom::Seldom, stop::Stop};
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -24,14 +24,11 @@ use crate::{
     crowd::{Later, Place},
     front::Front,
     problem::Problem,
-    seldom::Seldom,
     sides::Sides,
 };
 
 /// Twice as often as the supervisor wants to hear from us.
 const BEAT_EVERY: Duration = Duration::from_millis(500);
-/// How long nobody is taken in when the system cannot give us another descriptor.
-const PAUSE: Duration = Duration::from_millis(50);
 /// The most bytes of one connection's requests or answers that hyper holds. A whole answer is not counted: it is shared.
 const BUFFER_BYTES: usize = 64 * 1024;
 
@@ -153,22 +150,6 @@ fn send_away(stream: &TcpStream, later: Later) {
     let _ = stream.try_write(&refusal::render(&Problem::too_many(later)));
 }
 
-/// A client that was gone before we came to it is no reason to pause; without descriptors or memory, trying again at once
-/// would keep a processor busy for nothing.
-fn pause_after(error: &io::Error) -> Duration {
-    static FAILED: Seldom = Seldom::new();
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-    match error.kind() {
-        ConnectionAborted | ConnectionReset | Interrupted => Duration::ZERO,
-        _ => {
-            if let Some(left_out) = FAILED.pass() {
-                tracing::warn!(cause = %error, left_out, "no connection could be taken in");
-            }
-            PAUSE
-        }
-    }
-}
-
 /// One connection, from its first byte to its last.
 async fn attend<S: Sides>(stream: TcpStream, peer: SocketAddr, front: Arc<Front<S>>, waits: Waits, stop: Stop) {
     let _connected = front.measures.connected();
@@ -221,16 +202,4 @@ fn http1(waits: Waits) -> http1::Builder {
         .max_header_size(waits.header_bytes as usize)
         .max_buf_size(BUFFER_BYTES.max(waits.header_bytes as usize));
     http
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_lasts_is_a_reason_to_pause() {
-        let without_descriptors = io::Error::from_raw_os_error(24);
-        assert_eq!(pause_after(&without_descriptors), PAUSE);
-        assert_eq!(pause_after(&io::ErrorKind::ConnectionAborted.into()), Duration::ZERO);
-    }
 }

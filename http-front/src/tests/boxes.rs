@@ -14,8 +14,8 @@ use daemon::bus::AskError;
 use proto::{
     Answer, AnsweredBy, AnyId, Asked, Cid, CommentId, Epoch, Interface, LegacyId, Question, RequestId, Seq, Topic,
     blocks::{
-        BlockBytes, BlockError, BlockNames, DaemonState, FindDaemon, GetBlock, GetBlocks, NameBlocks, PinRoot, PutBlocks,
-        Replicas, Replicate, SomeBlocks, UnpinRoot,
+        BlockBytes, BlockError, BlockNames, DaemonState, FindDaemon, GetBlock, GetBlocks, NameBlocks, PinRoot,
+        PutBlocks, Replicas, Replicate, SomeBlocks, UnpinRoot,
     },
     interface::{decode, encode},
     posts::{Kept, PostComment, PostComments, PostError, Receipt, Receipts},

@@ -81,7 +81,7 @@ impl Refused {
         match self {
             Self::Request(status, _) => *status,
             Self::File(lost) => match lost {
-                Lost::HungUp => StatusCode::BAD_REQUEST,
+                Lost::HungUp | Lost::NoTls => StatusCode::BAD_REQUEST,
                 Lost::Silent(_) | Lost::TooLong(_) => StatusCode::REQUEST_TIMEOUT,
                 Lost::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
                 Lost::Quota(_) => StatusCode::INSUFFICIENT_STORAGE,

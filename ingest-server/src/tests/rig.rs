@@ -209,8 +209,13 @@ impl Rig {
     pub(super) fn new() -> Self {
         let (stop, asked) = stop::channel();
         let patience = Patience { idle: DEADLINE, total: DEADLINE, stop: asked, grace: Duration::ZERO };
-        let settings =
-            Settings { options: Profile::V0_2015.into(), file_bytes_max: u64::MAX, ipfs_wait: DEADLINE, patience };
+        let settings = Settings {
+            options: Profile::V0_2015.into(),
+            file_bytes_max: u64::MAX,
+            ipfs_wait: DEADLINE,
+            patience,
+            tls: None,
+        };
         let folder = tempfile::tempdir().unwrap();
         Self { shelf: Shelf::default(), settings, measures: Measures::default(), stop, quota_bytes: 0, folder }
     }

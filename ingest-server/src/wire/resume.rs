@@ -7,7 +7,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::Token;
+use super::{Token, tls_line};
 
 const RESUME: &str = "resume ";
 const FROM: &str = "from ";
@@ -66,12 +66,15 @@ pub enum Begun {
     File(Bytes),
     /// With a name; these bytes came behind it.
     Named(UploadId, Bytes),
+    /// With the wish for TLS; these bytes came behind it.
+    Secure(Bytes),
 }
 
 /// Reads how an upload begins.
 #[derive(Debug, Clone)]
 pub struct Beginning {
     before_id: Vec<u8>,
+    secure: Vec<u8>,
     seen: Vec<u8>,
 }
 
@@ -79,19 +82,23 @@ impl Beginning {
     /// Of an upload with this token.
     #[must_use]
     pub fn new(token: &Token) -> Self {
-        Self { before_id: format!("{RESUME}{token} ").into_bytes(), seen: Vec::new() }
+        let before_id = format!("{RESUME}{token} ").into_bytes();
+        Self { before_id, secure: tls_line(token).into_bytes(), seen: Vec::new() }
     }
 
     /// Takes the next bytes, none of which are lost. Give it nothing more once it has said how the upload begins.
     pub fn feed(&mut self, piece: Bytes) -> Begun {
-        if self.seen.is_empty() && !starts_alike(&piece, &self.before_id) {
+        if self.seen.is_empty() && !self.may_go_on(&piece) {
             return Begun::File(piece);
         }
         self.seen.extend_from_slice(&piece);
-        let line_bytes = self.before_id.len() + ID_BYTES + 1;
-        if !starts_alike(&self.seen, &self.before_id) {
+        if !self.may_go_on(&self.seen) {
             return Begun::File(std::mem::take(&mut self.seen).into());
         }
+        if self.seen.starts_with(&self.secure) {
+            return Begun::Secure(Bytes::from(std::mem::take(&mut self.seen)).slice(self.secure.len()..));
+        }
+        let line_bytes = self.before_id.len() + ID_BYTES + 1;
         if self.seen.len() < line_bytes {
             return Begun::Open;
         }
@@ -100,6 +107,11 @@ impl Beginning {
             Some(id) if seen[line_bytes - 1] == b'\n' => Begun::Named(id, seen.slice(line_bytes..)),
             _ => Begun::File(seen),
         }
+    }
+
+    /// Whether what begins so may become one of the lines.
+    fn may_go_on(&self, begun: &[u8]) -> bool {
+        starts_alike(begun, &self.before_id) || starts_alike(begun, &self.secure)
     }
 }
 
@@ -132,6 +144,9 @@ mod tests {
                 Begun::Named(id, bytes) => {
                     return Begun::Named(id, [&bytes[..], &pieces[at + 1..].concat()].concat().into());
                 }
+                Begun::Secure(bytes) => {
+                    return Begun::Secure([&bytes[..], &pieces[at + 1..].concat()].concat().into());
+                }
             }
         }
         Begun::Open
@@ -158,18 +173,27 @@ mod tests {
     }
 
     #[test]
+    fn a_wish_for_tls_is_known_wherever_its_line_is_cut() {
+        let stream = [tls_line(&token()).as_bytes(), b"hello"].concat();
+        for cut in 0..=stream.len() {
+            assert_eq!(read(&[&stream[..cut], &stream[cut..]]), Begun::Secure(Bytes::from_static(b"hello")), "{cut}");
+        }
+    }
+
+    #[test]
     fn a_file_that_only_looks_like_it_is_a_file() {
         let other = resume_line(&Token::read(b"0.1234567890123457").unwrap(), id());
         let wrong = resume_line(&token(), id()).replace("cdef", "wxyz");
-        for text in [&other, &wrong, "resume my work", "x"] {
-            assert_eq!(read(&[text.as_bytes()]), Begun::File(Bytes::copy_from_slice(text.as_bytes())), "{text}");
+        for text in [&other, &wrong, "resume my work", "x", "tls", "tls 0.1234567890123457\n"] {
+            let file = format!("{text}{}", "#".repeat(70));
+            assert_eq!(read(&[file.as_bytes()]), Begun::File(Bytes::copy_from_slice(file.as_bytes())), "{text}");
         }
     }
 
     proptest! {
         #[test]
         fn no_byte_of_a_file_is_lost_however_it_is_cut(
-            text in "(r|re|resume |resume 0\\.12)?[a-z0-9 .]{0,40}", cut in any::<prop::sample::Index>()
+            text in "(r|re|resume |resume 0\\.12|t|tls 0\\.12)?[a-z0-9 .]{0,40}", cut in any::<prop::sample::Index>()
         ) {
             let cut = cut.index(text.len() + 1);
             let end = b"#################################################################";

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::Parser;
+use ingest_server::wire::Fingerprint;
 use proto::Cid;
 
 use crate::{link::Server, show::Form, source::Source};
@@ -57,6 +58,9 @@ pub struct Args {
     /// How long one try at one file may take in all; 0 for no limit.
     #[arg(long, value_name = "S", default_value_t = 0.0)]
     total_wait: f64,
+    /// Send or get within TLS, from the server with this certificate: the 64 hexadecimal digits that it says in its log.
+    #[arg(long, value_name = "SHA256")]
+    tls_fingerprint: Option<Fingerprint>,
     /// Believe the server: for CIDs of other chunk sizes than those known here.
     #[arg(long)]
     no_check: bool,
@@ -167,6 +171,7 @@ impl Args {
             answer_wait: Duration::from_secs_f64(self.answer_wait),
             total_wait: total.map(Duration::from_secs_f64),
             check: if self.no_check { Check::Believe } else { Check::Compute },
+            tls: self.tls_fingerprint,
         }
     }
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use ingest_server::wire::{Answer, Finder, Request, Token};
+use ingest_server::wire::{Answer, Finder, Request, TLS_LINE, Token};
 use unixfs::Profile;
 
 use crate::{
@@ -88,6 +88,7 @@ fn named(refusal: Refusal, path: Option<&Path>) -> Refusal {
 
 fn receive(server: &Server, wanted: &Wanted, into: &mut dyn Write, meter: &Meter) -> Result<Got, Refusal> {
     let mut link = Link::connect(server, server.download_port)?;
+    link.secure(server.tls, TLS_LINE)?;
     let token = Token::from_random(rand::random());
     link.send(Request { token: token.clone(), cid: wanted.cid }.line().as_bytes(), |_| {})?;
     let profiles = if server.check == Check::Compute { profiles_of(&wanted.cid) } else { Vec::new() };

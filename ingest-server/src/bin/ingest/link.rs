@@ -8,9 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ingest_server::wire::{Answer, LINE_BYTES, Token, UploadId, read_from, resume_line};
+use ingest_server::wire::{Answer, Fingerprint, LINE_BYTES, TLS_LINE, Token, UploadId, read_from, resume_line};
+use rustls::{ClientConnection, Stream};
 
-use crate::{args::Check, refusal::Refusal};
+use crate::{args::Check, pinned, refusal::Refusal};
 
 /// How often the system is asked whether everything has arrived.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
@@ -36,12 +37,15 @@ pub struct Server {
     pub total_wait: Option<Duration>,
     /// Whether the server is believed.
     pub check: Check,
+    /// The certificate that it has to show; none: nothing is encrypted.
+    pub tls: Option<Fingerprint>,
 }
 
 /// A connection.
 #[derive(Debug)]
 pub struct Link {
     stream: TcpStream,
+    tls: Option<Box<ClientConnection>>,
     address: String,
     idle_wait: Duration,
     begun: Instant,
@@ -61,7 +65,7 @@ impl Link {
         // What ends a file has to leave at once, in a segment of its own.
         let _ = stream.set_nodelay(true);
         let (idle_wait, total_wait) = (server.idle_wait, server.total_wait);
-        Ok(Self { stream, address, idle_wait, begun: Instant::now(), total_wait, moved_bytes: 0 })
+        Ok(Self { stream, tls: None, address, idle_wait, begun: Instant::now(), total_wait, moved_bytes: 0 })
     }
 
     /// The token that the server begins with, as the original clients read it: all of one segment.
@@ -76,6 +80,64 @@ impl Link {
             Ok(count) => Ok(Token::read(&segment[..count])?),
             Err(Refusal::Idle { .. }) => Err(Refusal::Silent { address: self.address.clone(), waited: wait }),
             Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// Goes on within TLS, if that is wanted. `asking` is how the server is asked for it.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not offer it, or is not the one that is wanted: nothing of a file was sent then.
+    pub fn secure(&mut self, wanted: Option<Fingerprint>, asking: &str) -> Result<(), Refusal> {
+        let Some(fingerprint) = wanted else { return Ok(()) };
+        self.send(asking.as_bytes(), |_| {})?;
+        match self.line(self.idle_wait)? {
+            line if line == TLS_LINE.as_bytes() => {}
+            line => {
+                return Err(match Answer::read(&line) {
+                    Ok(Answer::Refused(why)) => Refusal::Refused(why),
+                    _ => Refusal::NoTls,
+                });
+            }
+        }
+        let mut tls = Box::new(pinned::client(fingerprint).map_err(Refusal::Tls)?);
+        self.bound(self.idle_wait)?;
+        while tls.is_handshaking() {
+            tls.complete_io(&mut self.stream).map_err(|cause| match cause.downcast::<rustls::Error>() {
+                Ok(error) => Refusal::Tls(error),
+                Err(cause) if has_waited(&cause) => self.idle(self.idle_wait),
+                Err(cause) => self.broken(cause),
+            })?;
+        }
+        self.tls = Some(tls);
+        Ok(())
+    }
+
+    fn bound(&self, wait: Duration) -> Result<(), Refusal> {
+        let wait = Some(self.patience(wait)?);
+        let set = self.stream.set_read_timeout(wait).and_then(|()| self.stream.set_write_timeout(wait));
+        set.map_err(|cause| self.broken(cause))
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            None => self.stream.write(bytes),
+            Some(tls) => {
+                let mut stream = Stream::new(tls.as_mut(), &mut self.stream);
+                let taken = stream.write(bytes)?;
+                // What ends a file has to leave at once.
+                if taken == bytes.len() {
+                    stream.flush()?;
+                }
+                Ok(taken)
+            }
+        }
+    }
+
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            None => self.stream.read(into),
+            Some(tls) => Stream::new(tls.as_mut(), &mut self.stream).read(into),
         }
     }
 
@@ -106,8 +168,8 @@ impl Link {
     /// When not one of them leaves for too long, or the server is gone; with its words if it left any.
     pub fn send(&mut self, mut bytes: &[u8], mut moved: impl FnMut(u64)) -> Result<(), Refusal> {
         while !bytes.is_empty() {
-            self.stream.set_write_timeout(Some(self.patience(self.idle_wait)?)).map_err(|cause| self.broken(cause))?;
-            match self.stream.write(bytes) {
+            self.bound(self.idle_wait)?;
+            match self.write(bytes) {
                 Ok(count) => {
                     bytes = &bytes[count..];
                     self.moved_bytes += count as u64;
@@ -218,7 +280,7 @@ impl Link {
         loop {
             let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
             self.stream.set_read_timeout(Some(self.patience(left)?)).map_err(|cause| self.broken(cause))?;
-            match self.stream.read(into) {
+            match self.read(into) {
                 Ok(count) => {
                     self.moved_bytes += count as u64;
                     return Ok(count);

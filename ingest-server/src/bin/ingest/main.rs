@@ -10,6 +10,7 @@ mod download;
 mod expected;
 mod link;
 mod meter;
+mod pinned;
 mod refusal;
 mod show;
 mod source;

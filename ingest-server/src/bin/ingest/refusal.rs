@@ -60,6 +60,12 @@ pub enum Refusal {
     /// The server's own words.
     #[error("the server refused: {0}")]
     Refused(String),
+    /// The server does not do what is wanted.
+    #[error("the server offers no TLS, so nothing was sent to it; set `tls = true` in its [ingest-server]")]
+    NoTls,
+    /// The server is another one, or TLS failed.
+    #[error("the server is not the one with this fingerprint, so nothing was sent to it")]
+    Tls(#[source] rustls::Error),
     /// A line that is no CID.
     #[error(transparent)]
     Answer(#[from] BadAnswer),
@@ -83,6 +89,7 @@ impl Refusal {
             Self::Greeting(BadToken::Refused(_)) => true,
             Self::Refused(why) => why.contains("again") || why.contains("later"),
             Self::Answer(_) | Self::Greeting(BadToken::Nonsense(_)) | Self::Late(_) => false,
+            Self::NoTls | Self::Tls(_) => false,
             Self::Unreadable { .. } | Self::Unwritable { .. } | Self::Once(..) | Self::WrongBytes { .. } => false,
         }
     }
@@ -94,7 +101,8 @@ impl Refusal {
             Self::Unreachable { .. } => "unreachable",
             Self::Silent { .. } | Self::Idle { .. } | Self::Late(_) | Self::NoAnswer(_) => "timeout",
             Self::Greeting(BadToken::Refused(_)) | Self::Refused(_) => "refused",
-            Self::Greeting(BadToken::Nonsense(_)) | Self::Answer(_) => "protocol",
+            Self::Greeting(BadToken::Nonsense(_)) | Self::Answer(_) | Self::NoTls => "protocol",
+            Self::Tls(_) => "tls",
             Self::Unreadable { .. } | Self::Unwritable { .. } => "file",
             Self::Once(_, why) => why.kind(),
             Self::Broken { .. } => "broken",

@@ -7,7 +7,7 @@
 use std::{thread, time::Duration};
 
 use bytes::{Buf as _, Bytes};
-use ingest_server::wire::{Answer, UploadId, marker};
+use ingest_server::wire::{Answer, UploadId, marker, tls_line};
 use proto::Cid;
 use unixfs::Profile;
 
@@ -91,6 +91,10 @@ pub fn upload(source: &Source, server: &Server, plan: &Plan<'_>, reached: &mut u
     let opened = source.open()?;
     let mut link = Link::connect(server, server.upload_port)?;
     let token = link.greeting(server.connect_wait)?;
+    if server.tls.is_some() && !token.resumes() {
+        return Err(Refusal::NoTls);
+    }
+    link.secure(server.tls, &tls_line(&token))?;
     // A server of that kind finds the marker wherever it is cut.
     let gap = if token.resumes() { Gap::Never } else { plan.gap };
     let there = if token.resumes() && is_worth_it(source) { link.resume(&token, plan.id)? } else { 0 };

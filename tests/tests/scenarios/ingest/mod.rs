@@ -3,6 +3,7 @@
 mod crowds;
 mod files;
 mod kills;
+mod large;
 mod partings;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod resumed;
+mod secured;
 
 use std::{
     fs,

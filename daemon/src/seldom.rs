@@ -11,20 +11,22 @@ use std::{
 const BETWEEN_MS: u64 = 1_000;
 
 /// Lets one warning through a second and counts the rest. One for each kind of warning.
-#[derive(Debug)]
-pub(crate) struct Seldom {
+#[derive(Debug, Default)]
+pub struct Seldom {
     /// The first moment at which the next may pass.
     opens_ms: AtomicU64,
     left_out: AtomicU64,
 }
 
 impl Seldom {
-    pub(crate) const fn new() -> Self {
+    /// One that lets the first through.
+    #[must_use]
+    pub const fn new() -> Self {
         Self { opens_ms: AtomicU64::new(0), left_out: AtomicU64::new(0) }
     }
 
     /// How many were left out since the last one that passed, if this one may pass now.
-    pub(crate) fn pass(&self) -> Option<u64> {
+    pub fn pass(&self) -> Option<u64> {
         static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
         self.pass_at(u64::try_from(BEGAN.elapsed().as_millis()).unwrap_or(u64::MAX - BETWEEN_MS))
     }

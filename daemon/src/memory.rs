@@ -1,8 +1,8 @@
-//! Memory that is given back: an import passes buffers of a megabyte between threads, and the C library's allocator
-//! either returns each to the system at once (a quarter of the processor time of an `add` went into page faults) or
-//! keeps them for ever.
+//! Memory that is kept for the next buffer: who moves files passes buffers of a megabyte between threads, and the C
+//! library's allocator either returns each to the system at once (a quarter of the processor time of an `add` went into page
+//! faults) or keeps them for ever.
 //!
-//! Asked by `main` at the start, and by the accept loop when nothing is going on.
+//! Asked by the boxes that move files, at their start and when nothing is going on.
 
 /// Buffers up to this are kept for the next one.
 #[cfg(target_env = "gnu")]
@@ -29,7 +29,7 @@ pub fn keep_buffers() {
 }
 
 /// Returns what is free to the system.
-pub(crate) fn give_back() {
+pub fn give_back() {
     #[cfg(target_env = "gnu")]
     // SAFETY: `malloc_trim` may be called at any time from any thread; it only returns pages that nothing uses.
     let _ = unsafe { nix::libc::malloc_trim(0) };
