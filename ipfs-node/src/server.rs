@@ -146,7 +146,8 @@ fn serve(stream: TcpStream, door: Door, graceful: &GracefulShutdown, place: toki
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_WAIT)
-        .half_close(true)
+        // Who waits for a block and closes its side is gone, as for Kubo: what it asked for is not fetched for nobody.
+        .half_close(false)
         .serve_connection(TokioIo::new(stream), service);
     let connection = graceful.watch(connection);
     tokio::spawn(async move {
