@@ -88,6 +88,10 @@ impl Name {
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let text = text.strip_prefix(PREFIX).unwrap_or(text);
         let wrong = || NameError::Text { text: text.to_owned() };
+        // The parser of CIDs would take a path for the CID in it.
+        if text.contains('/') {
+            return Err(wrong());
+        }
         if text.starts_with("Qm") || text.starts_with('1') {
             let bytes = Base::Base58Btc.decode(text).map_err(|_| wrong())?;
             return Self::from_bytes(&bytes);

@@ -124,6 +124,8 @@ fn what_is_no_name_is_refused() {
     for text in ["", "/ipns/", "k51", "QmNope", "example.org", "12D3KooW", "1"] {
         assert!(Name::parse(text).is_err(), "{text:?}");
     }
+    let path = "/ipfs/k51qzi5uqu5dllvlw3b5b727gha0e0xwwydi7pqw6iyicw2ntzuajgvc9uy1xf";
+    assert!(Name::parse(path).is_err());
     let file = "bafkreifjjcie6lypi6ny7amxnfftagclbuxndqonfipmb64f2km2devei4";
     assert_eq!(Name::parse(file), Err(NameError::Codec { codec: 0x55 }));
 }

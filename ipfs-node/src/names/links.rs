@@ -58,11 +58,13 @@ pub(super) enum LinkFault {
 /// A path, or a CID alone as it was written long ago.
 fn target_of(record: &str) -> Option<String> {
     let text = record.strip_prefix("dnslink=").unwrap_or(record);
-    if text.parse::<Cid>().is_ok() {
-        return Some(format!("/ipfs/{text}"));
+    let is_below = |prefix| text.strip_prefix(prefix).is_some_and(|rest: &str| !rest.is_empty());
+    if is_below("/ipfs/") || is_below("/ipns/") {
+        return Some(text.to_owned());
     }
-    let is_path = |prefix| text.strip_prefix(prefix).is_some_and(|rest: &str| !rest.is_empty());
-    (is_path("/ipfs/") || is_path("/ipns/")).then(|| text.to_owned())
+    // The parser of CIDs would take a path for the CID in it.
+    let is_cid = !text.contains('/') && text.parse::<Cid>().is_ok();
+    is_cid.then(|| format!("/ipfs/{text}"))
 }
 
 fn link(entry: &str) -> Option<(String, String)> {
