@@ -84,7 +84,7 @@ static TABLE: &[Shown] = &[
     row("dag/get", "Write a node to the standard output", Form::Bytes),
     row("dag/put", "Keep nodes", Form::With(print::cid)),
     row("dag/resolve", "Say where a path ends", Form::With(print::dag_resolve)),
-    row("dag/stat", "Say how large DAGs are", Form::Json),
+    row("dag/stat", "Say how large DAGs are", Form::With(print::dag_stat)),
     row("resolve", "Say what a path or a name stands for", Form::Field("Path")),
     row("refs", "List what blocks link", Form::With(print::refs)),
     row("refs/local", "List all blocks that are here", Form::With(print::refs)),

@@ -71,7 +71,6 @@ fn compare(kubo: &Peer, ours: &Peer, place: &Path) {
         "files read /x/a",
         "files rm -r /x",
         "dag stat --progress=false ROOT",
-        "repo verify --drop=false",
         "version -n",
         "cat QmNope",
         "cat ROOT/nothing",
