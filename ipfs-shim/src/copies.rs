@@ -74,47 +74,81 @@ impl Copies {
         pulse: Pulse,
     ) -> Result<Infallible, PublishError> {
         let settings = Settings::new(folder.join("cluster"), config);
-        let replicas = self.cluster.replicas_of_published();
+        let (replicas, copied) = (self.cluster.replicas_of_published(), self.copied);
         let mut publisher = Publisher::open(self.cluster, store, settings, self.tell, self.metrics)?;
         tokio::select! {
             ended = publisher.run() => ended,
-            never = tell_of_few(replicas, |alert| pulse.alert(alert)) => match never {},
+            never = tell_of_trouble(replicas, copied, |alert| pulse.alert(alert)) => match never {},
         }
     }
 }
 
-/// Says when too few peers have kept what was published for a while, and when enough do again.
-async fn tell_of_few(mut replicas: watch::Receiver<Option<Replicas>>, say: impl Fn(Option<String>)) -> Infallible {
-    let mut since: Option<Instant> = None;
-    let mut told = false;
-    loop {
-        let now = *replicas.borrow_and_update();
-        let few = now.filter(|replicas| !replicas.are_enough());
-        match few {
-            None if told => {
-                info!("enough peers of the Cluster keep the comments again");
-                say(None);
-                (since, told) = (None, false);
-            }
-            None => since = None,
-            Some(few) => {
-                let since = *since.get_or_insert_with(Instant::now);
-                if since.elapsed() >= ALERT_AFTER {
-                    if !told {
-                        warn!(
-                            pinned = few.pinned,
-                            wanted = few.wanted,
-                            "too few peers of the Cluster keep the comments"
-                        );
-                    }
-                    told = true;
-                    say(Some(in_words(few)));
-                }
-            }
+/// Why the operator should look at the Cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    /// Too few peers keep what it was given last.
+    Few(Replicas),
+    /// It takes nothing: since this commit of the store it has been given nothing.
+    Stuck { commit: u64 },
+}
+
+impl Trouble {
+    fn of(replicas: Option<Replicas>, copied: &Published) -> Option<Self> {
+        let few = replicas.filter(|replicas| !replicas.are_enough()).map(Self::Few);
+        let stuck = (copied.commit < copied.stored_commit).then_some(Self::Stuck { commit: copied.commit });
+        few.or(stuck)
+    }
+
+    /// Whether it is still the same, with other numbers.
+    fn goes_on_as(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Few(_), Self::Few(_)) => true,
+            (Self::Stuck { commit: then }, Self::Stuck { commit: now }) => then == now,
+            (Self::Few(_), Self::Stuck { .. }) | (Self::Stuck { .. }, Self::Few(_)) => false,
         }
-        let alert_at = since.filter(|_| !told).map(|since| since + ALERT_AFTER);
+    }
+
+    fn in_words(self) -> String {
+        match self {
+            Self::Few(Replicas { pinned, wanted }) => {
+                format!(
+                    "the published root is on {pinned} of {wanted} peers of the Cluster; see `ipfs-cluster-ctl status`"
+                )
+            }
+            Self::Stuck { .. } => "the Cluster takes no comments; see `supervisor logs ipfs-shim`".to_owned(),
+        }
+    }
+}
+
+/// Says what is wrong when it has been so for a while, and when it is over.
+async fn tell_of_trouble(
+    mut replicas: watch::Receiver<Option<Replicas>>,
+    mut copied: watch::Receiver<Published>,
+    say: impl Fn(Option<String>),
+) -> Infallible {
+    let mut began: Option<(Trouble, Instant)> = None;
+    let mut told = None;
+    loop {
+        let now = Trouble::of(*replicas.borrow_and_update(), &copied.borrow_and_update());
+        began = now.map(|now| match began {
+            Some((then, since)) if then.goes_on_as(now) => (now, since),
+            _ => (now, Instant::now()),
+        });
+        let lasting = began.filter(|(_, since)| since.elapsed() >= ALERT_AFTER).map(|(trouble, _)| trouble.in_words());
+        // What has just changed is not over.
+        let over = lasting.is_none() && began.is_none();
+        if lasting != told && (lasting.is_some() || over) {
+            match &lasting {
+                Some(words) => warn!("{words}"),
+                None => info!("the Cluster keeps enough copies again"),
+            }
+            say(lasting.clone());
+            told = lasting;
+        }
+        let alert_at = began.map(|(_, since)| since + ALERT_AFTER).filter(|&at| at > Instant::now());
         tokio::select! {
             changed = replicas.changed() => if changed.is_err() { std::future::pending::<()>().await },
+            changed = copied.changed() => if changed.is_err() { std::future::pending::<()>().await },
             () = wait_until(alert_at) => {}
         }
     }
@@ -127,42 +161,60 @@ async fn wait_until(moment: Option<Instant>) {
     }
 }
 
-fn in_words(Replicas { pinned, wanted }: Replicas) -> String {
-    format!("the published root is on {pinned} of {wanted} peers of the Cluster; see `ipfs-cluster-ctl status`")
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::sync_channel;
 
     use super::*;
 
+    async fn settle() {
+        for _ in 0..8 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn pass(seconds: u64) {
+        settle().await;
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+        settle().await;
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_root_that_is_copied_within_moments_is_no_alert_and_one_that_is_not_is_until_it_is() {
         let (tell, replicas) = watch::channel(None);
+        let (_copied, nothing) = watch::channel(Published::default());
         let (say, said) = sync_channel(16);
-        tokio::spawn(tell_of_few(replicas, move |alert| say.send(alert).unwrap()));
+        tokio::spawn(tell_of_trouble(replicas, nothing, move |alert| say.send(alert).unwrap()));
         let have = |pinned| tell.send_replace(Some(Replicas { pinned, wanted: 2 }));
-        let pass = |seconds| tokio::time::advance(Duration::from_secs(seconds));
-        let settle = || async {
-            for _ in 0..8 {
-                tokio::task::yield_now().await;
-            }
-        };
         have(0);
-        settle().await;
         pass(5).await;
         have(2);
-        settle().await;
         pass(60).await;
-        settle().await;
         assert!(said.try_recv().is_err(), "five seconds are not long");
         have(1);
-        settle().await;
         pass(11).await;
-        settle().await;
         assert!(said.try_recv().unwrap().unwrap().contains("on 1 of 2 peers"));
         have(2);
+        settle().await;
+        assert_eq!(said.try_recv().unwrap(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cluster_that_takes_nothing_is_an_alert_and_one_that_is_busy_is_none() {
+        let (_tell, replicas) = watch::channel(None);
+        let (copied, seen) = watch::channel(Published::default());
+        let (say, said) = sync_channel(16);
+        tokio::spawn(tell_of_trouble(replicas, seen, move |alert| say.send(alert).unwrap()));
+        let is =
+            |commit, stored_commit| copied.send_replace(Published { commit, stored_commit, ..Published::default() });
+        for commit in 0..10 {
+            is(commit, 100);
+            pass(5).await;
+        }
+        assert!(said.try_recv().is_err(), "it gets on");
+        pass(11).await;
+        assert!(said.try_recv().unwrap().unwrap().contains("takes no comments"));
+        is(100, 100);
         settle().await;
         assert_eq!(said.try_recv().unwrap(), None);
     }

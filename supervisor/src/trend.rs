@@ -15,7 +15,7 @@ const SPACING: Duration = Duration::from_secs(5);
 const SPACING_MOST: Duration = Duration::from_secs(640);
 /// Fewer samples, or a shorter time, say nothing.
 const LEAST: usize = 8;
-const LEAST_TIME: Duration = Duration::from_secs(60);
+const LEAST_TIME: Duration = Duration::from_secs(300);
 
 /// Samples of one process.
 #[derive(Debug)]

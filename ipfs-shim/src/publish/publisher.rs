@@ -115,6 +115,8 @@ pub struct Publisher<G> {
     /// The last request to hurry that was obeyed.
     obeyed: u64,
     published: watch::Sender<Published>,
+    /// By its name on the network: the one that answered last.
+    greeted: Option<String>,
     metrics: Metrics,
 }
 
@@ -148,6 +150,7 @@ impl<G: Goal> Publisher<G> {
             hurried: None,
             obeyed: 0,
             published,
+            greeted: None,
             metrics,
         })
     }
@@ -260,9 +263,14 @@ impl<G: Goal> Publisher<G> {
         Ok(())
     }
 
-    async fn greet(&self) -> Result<(), StepError> {
+    async fn greet(&mut self) -> Result<(), StepError> {
         let (agent, peer) = self.goal.greet().await?;
-        info!(agent, peer, "{} answers", G::NAME);
+        if self.greeted.as_ref() == Some(&peer) {
+            debug!(agent, peer, "{} answers again", G::NAME);
+        } else {
+            info!(agent, peer, "{} answers", G::NAME);
+        }
+        self.greeted = Some(peer);
         self.published.send_modify(|published| published.agent = Some(agent));
         Ok(())
     }
