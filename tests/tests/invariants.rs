@@ -201,7 +201,7 @@ fn only_http_front_serves_the_web_and_two_boxes_serve_programs_beside_it() {
     let may = ["http-front", "ipfs-node", "ingest-server", "rookery-benches"];
     assert!(servers.iter().all(|name| may.contains(&name.as_str())), "{servers:?}");
     let clients = with_hyper("client");
-    let may = ["ipfs-shim", "kubo-keeper", "sync-agent", "rookery-tests", "rookery-benches"];
+    let may = ["ipfs-shim", "ipfs-node", "kubo-keeper", "swarm", "sync-agent", "rookery-tests", "rookery-benches"];
     assert!(clients.iter().all(|name| may.contains(&name.as_str())), "{clients:?}");
 }
 
