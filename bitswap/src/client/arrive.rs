@@ -144,7 +144,10 @@ impl Client {
             }
         }
         if matches!(stage, Stage::Sought(_) | Stage::SoughtLong(_)) {
-            self.answered_at(cid, key);
+            // A peer that was asked for the block itself, long ago, still owes it.
+            if !self.peers.get(&key).is_some_and(|peer| peer.owes(cid)) {
+                self.answered_at(cid, key);
+            }
             self.queue_again(cid);
         }
     }

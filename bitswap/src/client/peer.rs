@@ -72,8 +72,14 @@ impl Peer {
         }
     }
 
-    /// Puts a want into its list, or changes it.
+    /// Puts a want into its list, or changes it. What it was told already it is not told again: it would send it twice.
     pub(super) fn put(&mut self, entry: Entry, now: Moment) {
+        if let Some(listed) = self.list.get_mut(&entry.cid)
+            && listed.entry.kind == entry.kind
+        {
+            listed.at = now;
+            return;
+        }
         if self.asked == 0 && entry.kind == WantKind::Block {
             self.progress_at = self.progress_at.max(now);
         }
@@ -168,6 +174,11 @@ impl Peer {
         #[expect(clippy::cast_precision_loss, reason = "at most a thousand")]
         let turn = (self.asked + 1) as f64;
         turn * self.pace_ms
+    }
+
+    /// Whether its list asks for this block itself.
+    pub(super) fn owes(&self, cid: &Cid) -> bool {
+        self.list.get(cid).is_some_and(|listed| listed.entry.kind == WantKind::Block)
     }
 
     /// Whether a block was asked of it, now or a while ago.

@@ -111,6 +111,20 @@ fn a_silent_peer_is_passed_over_and_heard_when_it_speaks_after_all() {
 }
 
 #[test]
+fn a_lone_peer_that_is_slow_is_not_asked_twice() {
+    let mut client = begun(&[ONE]);
+    assert_eq!(told(&mut client, ONE, START), [(WantKind::Block, cid(0))]);
+    let later = START.plus_ms(5_000);
+    client.tick(later);
+    client.received(ONE, &presence(cid(0), There::Have), later);
+    assert_eq!(told(&mut client, ONE, later), []);
+    let much_later = later.plus_ms(20_000);
+    client.tick(much_later);
+    client.tick(much_later.plus_ms(15_000));
+    assert_eq!(told(&mut client, ONE, much_later), [(WantKind::Block, cid(0))], "it may have been lost");
+}
+
+#[test]
 fn a_peer_whose_long_message_is_coming_in_is_not_silent() {
     let mut client = begun(&[ONE, TWO]);
     let first = [ONE, TWO].into_iter().find(|peer| !told(&mut client, *peer, START).is_empty()).unwrap();

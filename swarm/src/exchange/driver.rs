@@ -129,7 +129,7 @@ impl Driver {
                 },
                 _ = self.sources.inbox.recv_many(&mut batch, BATCH) => {}
                 () = self.sources.requests.asked() => {}
-                _ = tick.tick(), if self.client.is_waiting() => self.tick(),
+                _ = tick.tick(), if self.client.is_waiting() || !self.early.is_empty() => self.tick(),
             }
             for input in batch.drain(..) {
                 self.told(input);
