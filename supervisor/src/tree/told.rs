@@ -61,6 +61,8 @@ pub fn banner(status: &Status) -> String {
             "gateway" => ("IPFS blocks", "http://", "/ipfs/<CID>?format=raw"),
             "upload" => ("files in", "tcp ", ""),
             "download" => ("files out", "tcp ", ""),
+            // An address of peers says by itself how it is spoken to.
+            _ if address.starts_with('/') => ("IPFS peers", "", ""),
             other => (other, "http://", ""),
         };
         let _ = writeln!(text, "  {:<14}{scheme}{address}{path}", format!("{label}:"));
@@ -77,7 +79,8 @@ mod tests {
 
     #[test]
     fn the_banner_names_every_address_and_the_data() {
-        let listen = [("http".to_owned(), "127.0.0.1:1".to_owned()), ("rpc".to_owned(), "127.0.0.1:2".to_owned())];
+        let listen = [("http", "127.0.0.1:1"), ("rpc", "127.0.0.1:2"), ("swarm", "/ip4/127.0.0.1/tcp/3")];
+        let listen = listen.map(|(purpose, address)| (purpose.to_owned(), address.to_owned()));
         let one = InstanceStatus {
             name: "x".to_owned(),
             instance: 0,
@@ -108,6 +111,7 @@ mod tests {
 Rookery is ready.
   comments:     http://127.0.0.1:1
   IPFS RPC:     http://127.0.0.1:2/api/v0/version
+  IPFS peers:   /ip4/127.0.0.1/tcp/3
   data:         /data
 ";
         assert_eq!(banner(&status), expected);
