@@ -62,7 +62,7 @@ pub struct Gateway {
 
 /// What a request came to.
 enum Outcome {
-    Reply(Source, Reply),
+    Reply(Box<(Source, Reply)>),
     No(Box<No>),
     Broken(Fault),
 }
@@ -148,7 +148,10 @@ impl Gateway {
         let (client, gone) = watch::channel(());
         let source = Source::new(&self.node, self.reach, gone);
         match task::spawn_blocking(move || answer(source)).await {
-            Ok(Outcome::Reply(source, reply)) => self.reply(source, reply, turn).map(|body| body.read_by(client)),
+            Ok(Outcome::Reply(reply)) => {
+                let (source, reply) = *reply;
+                self.reply(source, reply, turn).map(|body| body.read_by(client))
+            }
             Ok(Outcome::No(no)) => refuse(&no, path),
             Ok(Outcome::Broken(fault)) => broken(&fault),
             Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "reading blocks ended early\n"),
@@ -197,7 +200,7 @@ type Taker<'s> = Box<dyn FnMut(Bytes) -> Result<(), Refusal> + 's>;
 /// Files, folders and pages.
 fn page(source: Source, hosts: &Hosts, head: &Parts) -> Outcome {
     match web::answer(hosts, &source, head) {
-        Ok(reply) => Outcome::Reply(source, reply),
+        Ok(reply) => Outcome::Reply(Box::new((source, reply))),
         Err(fault) => Outcome::Broken(fault),
     }
 }
@@ -209,9 +212,9 @@ fn exchange(source: Source, ask: Ask) -> Outcome {
     loop {
         let need = match exchange.step() {
             Ok(Next::Need(cid)) => cid,
-            Ok(Next::Answer(Answer::Whole(answer))) => return Outcome::Reply(source, Reply::Whole(answer)),
+            Ok(Next::Answer(Answer::Whole(answer))) => return Outcome::Reply(Box::new((source, Reply::Whole(answer)))),
             Ok(Next::Answer(Answer::Archive(head, walk))) => {
-                return Outcome::Reply(source, Reply::Archive(head, walk));
+                return Outcome::Reply(Box::new((source, Reply::Archive(head, walk))));
             }
             Err(no) => return no.into(),
         };
