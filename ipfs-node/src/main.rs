@@ -28,8 +28,7 @@ fn main() -> ExitCode {
             let limits = Limits { storage_max_bytes: config.storage_max_gib << 30 };
             let node = Node::open(&running.path(&repository), StoreOptions::default(), limits).map_err(failure)?;
             let (rpc, gateway) = (running.listener(&rpc)?, running.listener(&gateway)?);
-            let met =
-                Peer::start(&node, &config).await.map_err(|error| Failure::config(error.to_string()).because(error))?;
+            let met = Peer::start(&node, &config).await?;
             let server = Server::new(node, rpc, gateway, &config.rpc_allow_origins);
             let server = server.or_fail("cannot read the address of a listener")?;
             let server = server.with_gateway(|gateway| gateway.configured(&config));

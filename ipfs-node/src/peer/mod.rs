@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use daemon::Failure;
 use proto::config::IpfsNode;
 use swarm::{KeyError, Multiaddr, StartError, Swarm};
 use tokio::{
@@ -60,6 +61,18 @@ pub enum PeerError {
     /// The swarm.
     #[error("the peer side cannot start")]
     Start(#[from] StartError),
+}
+
+impl From<PeerError> for Failure {
+    /// What the file says is for the operator to change; a port may be free again in a moment.
+    fn from(error: PeerError) -> Self {
+        let text = error.to_string();
+        let failure = match &error {
+            PeerError::Config { .. } | PeerError::Key(_) => Self::config(text),
+            PeerError::Start(_) => Self::failed(text),
+        };
+        failure.because(error)
+    }
 }
 
 /// The peer side.
