@@ -384,13 +384,15 @@ fn nothing_is_left_to_do_and_no_test_is_ignored() {
 }
 
 /// Every file of tests that may let time pass, with what for.
-const PAUSES: [(&str, &str); 9] = [
+const PAUSES: [(&str, &str); 11] = [
     ("benches/src/tree.rs", "between two looks"),
     ("ipfs-shim/src/kubo/wait.rs", "a drip of bytes, on a clock that jumps"),
     ("ipfs-shim/tests/real.rs", "between two looks"),
     ("ipfs-shim/tests/work/mod.rs", "between two looks"),
     ("supervisor/tests/rehearsal/box.rs", "a box that hangs"),
     ("supervisor/tests/rig/mod.rs", "between two looks"),
+    ("swarm/tests/peers/kubo/daemon.rs", "between two looks"),
+    ("swarm/tests/peers/rig.rs", "between two looks"),
     ("tests/src/echo.rs", "an answer that takes long"),
     ("tests/src/visitors.rs", "a client whose request was refused"),
     ("tests/src/wait.rs", "between two looks"),
