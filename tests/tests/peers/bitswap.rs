@@ -13,7 +13,7 @@ use rookery_tests::{
 };
 use tempfile::TempDir;
 
-use super::is_soak;
+use super::{is_soak, noise};
 
 const V1: [&str; 4] = ["--cid-version=1", "--raw-leaves", "--chunker=size-1048576", "--max-file-links=1024"];
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -28,38 +28,26 @@ fn many_files() -> usize {
     if is_soak() { 10_000 } else { 500 }
 }
 
-/// Bytes of which no two blocks are the same.
-fn noise(bytes: usize) -> Vec<u8> {
-    let mut state = bytes as u64 | 1;
-    let next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    };
-    std::iter::repeat_with(next).flatten().take(bytes).collect()
-}
-
 struct Files {
     place: TempDir,
 }
 
 impl Files {
     fn new() -> Self {
-        Self { place: tempfile::tempdir().unwrap() }
+        Self { place: tempfile::tempdir().expect("the test's files can be used") }
     }
 
     fn of(&self, name: &str, bytes: usize) -> PathBuf {
         let path = self.place.path().join(name);
-        fs::write(&path, noise(bytes)).unwrap();
+        fs::write(&path, noise(bytes, bytes)).expect("the test's files can be used");
         path
     }
 
     fn many(&self, count: usize) -> PathBuf {
         let folder = self.place.path().join("many");
-        fs::create_dir(&folder).unwrap();
+        fs::create_dir(&folder).expect("the test's files can be used");
         for at in 0..count {
-            fs::write(folder.join(format!("{at}.txt")), format!("file {at}\n")).unwrap();
+            fs::write(folder.join(format!("{at}.txt")), format!("file {at}\n")).expect("the test's files can be used");
         }
         folder
     }
@@ -70,7 +58,11 @@ fn assert_travels(from: &Peer, to: &Peer, path: &Path, flags: &[&str]) {
     let cid = from.add(path, flags);
     to.run(&["pin", "add", "--timeout=100s", &cid]);
     let read = to.rpc().post(&format!("/api/v0/cat?arg={cid}&offline=true"), b"").expect(200);
-    assert!(read.body == fs::read(path).unwrap(), "{:?} read other bytes of {cid}", to.make());
+    assert!(
+        read.body == fs::read(path).expect("the test's files can be used"),
+        "{:?} read other bytes of {cid}",
+        to.make()
+    );
     to.run(&["pin", "verify", "--quiet"]);
 }
 

@@ -32,7 +32,7 @@ pub struct Member {
 impl Member {
     /// Begins beside a daemon, and joins the member at `others`.
     pub fn start(name: &str, daemon: &Peer, others: Option<&str>) -> Self {
-        let folder = tempfile::Builder::new().prefix("cluster").tempdir().unwrap();
+        let folder = tempfile::Builder::new().prefix("cluster").tempdir().expect("the test's files can be used");
         let rest = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let mut member = Self { folder, rest, swarm_port: free_port(), process: None };
         let made = member.command(daemon, name).args(["init", "--consensus", "crdt", "--randomports"]).output();
@@ -40,8 +40,8 @@ impl Member {
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let mut command = member.command(daemon, name);
         command.arg("daemon").args(others.into_iter().flat_map(|others| ["--bootstrap", others]));
-        let log = File::create(member.folder.path().join("log")).unwrap();
-        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        let log = File::create(member.folder.path().join("log")).expect("the test's files can be used");
+        command.stdin(Stdio::null()).stdout(log.try_clone().expect("the test's files can be used")).stderr(log);
         member.process = Some(command.spawn().expect("IPFS Cluster can be started"));
         let answers = wait::within(DEADLINE, || member.get("/id"));
         assert!(answers.is_some(), "{}", fs::read_to_string(member.folder.path().join("log")).unwrap_or_default());

@@ -7,11 +7,11 @@ use tempfile::TempDir;
 
 /// A small tree of files.
 fn tree() -> TempDir {
-    let place = tempfile::tempdir().unwrap();
-    fs::create_dir(place.path().join("folder")).unwrap();
-    fs::write(place.path().join("a"), "a\n").unwrap();
-    fs::write(place.path().join("folder/b"), "b\n").unwrap();
-    fs::write(place.path().join("folder/large"), vec![7; 600_000]).unwrap();
+    let place = tempfile::tempdir().expect("the test's files can be used");
+    fs::create_dir(place.path().join("folder")).expect("the test's files can be used");
+    fs::write(place.path().join("a"), "a\n").expect("the test's files can be used");
+    fs::write(place.path().join("folder/b"), "b\n").expect("the test's files can be used");
+    fs::write(place.path().join("folder/large"), vec![7; 600_000]).expect("the test's files can be used");
     place
 }
 
@@ -29,7 +29,7 @@ fn assert_same(kubo: &Peer, ours: &Peer, line: &str) {
 /// Where the order is the repository's own.
 fn assert_same_lines(kubo: &Peer, ours: &Peer, line: &str) {
     let sorted = |said: Result<String, String>| {
-        let mut lines: Vec<_> = said.unwrap().lines().map(str::to_owned).collect();
+        let mut lines: Vec<_> = said.expect("it is well").lines().map(str::to_owned).collect();
         lines.sort();
         lines
     };
@@ -38,8 +38,8 @@ fn assert_same_lines(kubo: &Peer, ours: &Peer, line: &str) {
 }
 
 fn compare(kubo: &Peer, ours: &Peer, place: &Path) {
-    let place = place.to_str().unwrap();
-    let name = place.rsplit('/').next().unwrap();
+    let place = place.to_str().expect("test paths are text");
+    let name = place.rsplit('/').next().expect("a path has a last name");
     assert_same(kubo, ours, &format!("add -r --progress=false {place}"));
     assert_same(kubo, ours, &format!("add -r -q {place}"));
     assert_same(kubo, ours, &format!("add -w -Q --cid-version=1 {place}/a"));

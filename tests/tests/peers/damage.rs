@@ -18,27 +18,18 @@ use rookery_tests::{
 };
 use tempfile::TempDir;
 
+use super::noise;
+
 const DEADLINE: Duration = Duration::from_secs(60);
 const MIB: usize = 1 << 20;
 
-fn noise(bytes: usize, seed: usize) -> Vec<u8> {
-    let mut state = (seed as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    };
-    std::iter::repeat_with(next).flatten().take(bytes).collect()
-}
-
 /// Changes bytes on disk where a block holds `content`.
 fn damage(repository: &Path, content: &[u8]) {
-    for entry in fs::read_dir(repository.join("segments")).unwrap().flatten() {
-        let bytes = fs::read(entry.path()).unwrap();
+    for entry in fs::read_dir(repository.join("segments")).expect("the test's files can be used").flatten() {
+        let bytes = fs::read(entry.path()).expect("the test's files can be used");
         if let Some(at) = bytes.windows(content.len()).position(|window| window == content) {
-            let file = File::options().write(true).open(entry.path()).unwrap();
-            file.write_all_at(b"damaged", at as u64 + 3).unwrap();
+            let file = File::options().write(true).open(entry.path()).expect("the test's files can be used");
+            file.write_all_at(b"damaged", at as u64 + 3).expect("the test's files can be used");
             return;
         }
     }
@@ -81,18 +72,22 @@ impl Cramped {
     fn or_skip(test: &str) -> Option<Self> {
         // The store stops 64 MiB before the end, so that there is room to delete.
         const SCRIPT: &str = "mount -t tmpfs -o size=100m none \"$IPFS_PATH\" && \"$0\" init --profile=test && exec \"$0\" daemon --offline";
-        let place = tempfile::Builder::new().prefix("cramped").tempdir().unwrap();
+        let place = tempfile::Builder::new().prefix("cramped").tempdir().expect("the test's files can be used");
         let repository = place.path().join("repo");
-        fs::create_dir(&repository).unwrap();
+        fs::create_dir(&repository).expect("the test's files can be used");
         if !may_mount(&repository) {
             skipped::tell(test, "no volume may be mounted in a namespace here; run as root, or allow user namespaces");
             return None;
         }
         let log = place.path().join("log");
-        let file = File::create(&log).unwrap();
+        let file = File::create(&log).expect("the test's files can be used");
         let mut command = Command::new("unshare");
         command.args(["--map-root-user", "--mount", "sh", "-c", SCRIPT]).arg(program("ipfs-node"));
-        command.env("IPFS_PATH", &repository).stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
+        command
+            .env("IPFS_PATH", &repository)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().expect("the test's files can be used"))
+            .stderr(file);
         let daemon = command.spawn().expect("unshare can be started");
         let line = wait::until("the node is ready", DEADLINE, || {
             let said = fs::read_to_string(&log).unwrap_or_default();
@@ -147,10 +142,10 @@ fn a_full_disk_refuses_what_is_new_and_keeps_what_is_pinned() {
     }
     // The store begins to refuse only when what was on its way is written, so there may be less left than it likes.
     for (_, unwanted) in added.split_off(1) {
-        node.post(&format!("pin/rm?arg={unwanted}")).expect(200);
+        let _ = node.post(&format!("pin/rm?arg={unwanted}")).expect(200);
     }
-    node.post("repo/gc").expect(200);
-    node.add(&noise(MIB, 99)).expect(200);
+    let _ = node.post("repo/gc").expect(200);
+    let _ = node.add(&noise(MIB, 99)).expect(200);
     assert_eq!(
         node.post("repo/verify").expect(200).json_lines().last().unwrap()["Msg"],
         "verify complete, all blocks validated."

@@ -23,7 +23,7 @@ fn post(rpc: &mut Client, command: &str) -> Vec<u8> {
 
 /// The file in which a peer keeps the key `k`.
 fn kept(peer: &Peer) -> Vec<u8> {
-    fs::read(peer.repository().join("keystore/key_nm")).unwrap()
+    fs::read(peer.repository().join("keystore/key_nm")).expect("the test's files can be used")
 }
 
 /// Publishes with the key `k`, and returns the record.

@@ -34,8 +34,8 @@ impl Network {
 
 /// Adds a text of one's own.
 fn add(peer: &Peer, text: &str) -> String {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    fs::write(file.path(), text).unwrap();
+    let file = tempfile::NamedTempFile::new().expect("the test's files can be used");
+    fs::write(file.path(), text).expect("the test's files can be used");
     peer.add(file.path(), &["--cid-version=1"])
 }
 

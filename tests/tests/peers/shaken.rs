@@ -14,7 +14,7 @@ use rookery_tests::{
     process, wait,
 };
 
-use super::is_soak;
+use super::{is_soak, noise};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 const CONNECTIONS: usize = 1_000;
@@ -23,17 +23,6 @@ const MORE_MEMORY_BYTES: u64 = 128 << 20;
 
 fn kills() -> usize {
     if is_soak() { 50 } else { 4 }
-}
-
-fn noise(path: &Path, bytes: usize, seed: u64) {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    };
-    fs::write(path, std::iter::repeat_with(next).flatten().take(bytes).collect::<Vec<u8>>()).unwrap();
 }
 
 /// All that is pinned is whole, and as it was.
@@ -71,7 +60,7 @@ fn nothing_pinned_is_lost_when_an_add_a_collection_or_a_fetch_is_killed() {
     for round in 0..kills() {
         let file = |name: &str, seed: usize| {
             let path = place.path().join(name);
-            noise(&path, 6 << 20, seed as u64);
+            fs::write(&path, noise(6 << 20, seed)).unwrap();
             path
         };
         let [kept, rubbish, half] = ["kept", "rubbish", "half"].map(|name| file(name, round * 10 + name.len()));
