@@ -11,7 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bitswap::{Action, Client, ClientLimits, Delivery, Message, Moment, Server, ServerLimits, SessionId, Ticket};
+use bitswap::{
+    Action, Client, ClientLimits, Delivery, Message, Moment, Server, ServerLimits, SessionId, Ticket, Urgency,
+};
 use bytes::Bytes;
 use cid::Cid;
 use libp2p::{
@@ -134,6 +136,8 @@ impl Driver {
             for input in batch.drain(..) {
                 self.told(input);
             }
+            // What has come is handed out before what is asked is looked at: who asked for it has it then.
+            self.do_all();
             self.requested();
             self.act();
             self.serve();
@@ -232,9 +236,7 @@ impl Driver {
                     self.rooms.insert(room.id(), Arc::downgrade(&room));
                     self.client.open(room.id(), root, now);
                 }
-                Request::Want(id, cids, urgency) => {
-                    cids.into_iter().for_each(|cid| self.client.want(id, cid, urgency, now));
-                }
+                Request::Want(id, cids, urgency) => self.want(id, cids, urgency),
                 Request::Forget(id, cid) => self.client.forget(id, &cid, now),
                 Request::Taken(id) => self.tell_held(id),
                 Request::Close(id) => {
@@ -245,12 +247,26 @@ impl Driver {
         }
     }
 
-    /// Does what the client wants done, and tells peers what it wants.
-    fn act(&mut self) {
+    /// Wants what the session still waits for: some of it may have come since.
+    fn want(&mut self, id: SessionId, cids: Vec<Cid>, urgency: Urgency) {
+        let Some(room) = self.rooms.get(&id).and_then(Weak::upgrade) else { return };
+        let now = self.now();
+        for cid in cids.into_iter().filter(|cid| room.waits_for(cid)) {
+            self.client.want(id, cid, urgency, now);
+        }
+    }
+
+    fn do_all(&mut self) {
         let now = self.now();
         while let Some(action) = self.client.action(now) {
             self.do_one(action);
         }
+    }
+
+    /// Does what the client wants done, and tells peers what it wants.
+    fn act(&mut self) {
+        let now = self.now();
+        self.do_all();
         for key in self.client.to_be_told().collect::<Vec<_>>() {
             if let Some(way) = self.peers.way_to_tell(key)
                 && let Some(wantlist) = self.client.message(key, now)

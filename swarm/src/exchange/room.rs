@@ -160,6 +160,11 @@ impl Room {
         }
     }
 
+    /// Whether a block is yet to come.
+    pub(super) fn waits_for(&self, cid: &Cid) -> bool {
+        matches!(self.slots().of.get(cid), Some(Slot::Wanted { .. }))
+    }
+
     /// What is held, for the driver.
     pub(super) fn held_bytes(&self) -> u64 {
         let mut slots = self.slots();

@@ -120,9 +120,11 @@ async fn a_peer_that_sends_wrong_blocks_is_hung_up_on_and_another_gives_the_righ
         liar.store.put_wrong(*cid, vec![at.to_le_bytes()[0]; 9_999].into());
     }
     one.connect(&liar.address).await;
-    one.connect(&honest.address).await;
-    one.get_all(&cids).await;
-    one.until_connected(1).await;
+    let then_the_honest_one = async {
+        one.until_connected(0).await;
+        one.connect(&honest.address).await;
+    };
+    tokio::join!(one.get_all(&cids), then_the_honest_one);
     assert!(one.control.tally().await.unwrap().wrong_blocks > 0);
 }
 
