@@ -30,12 +30,7 @@ const STAT: &[Opt] = &[
 ];
 
 pub(super) static COMMANDS: &[Command] = &[
-    Command {
-        path: "provide/once",
-        args: &[Arg::Any("cid")],
-        options: &[("recursive", "r", Kind::Flag)],
-        run: once,
-    },
+    Command { path: "provide/once", args: &[Arg::Any("cid")], options: &[("recursive", "r", Kind::Flag)], run: once },
     Command { path: "provide/stat", args: &[], options: STAT, run: stat },
     Command { path: "provide/clear", args: &[], options: &[("quiet", "q", Kind::Flag)], run: clear },
     Command { path: "stats/provide", args: &[], options: STAT, run: stat },
@@ -125,7 +120,8 @@ fn stat(node: &Arc<Node>, _: &Call, _: &mut Upload, reply: &mut Reply) -> Result
             avg_reprovide_duration: nanos(tally.took).checked_div(tally.announced).unwrap_or_default(),
             last_reprovide_duration: nanos(tally.last_took),
             // Go's zero.
-            last_run: since.map_or_else(|| "0001-01-01T00:00:00Z".to_owned(), |since| Moment::from_unix(since).to_string()),
+            last_run: since
+                .map_or_else(|| "0001-01-01T00:00:00Z".to_owned(), |since| Moment::from_unix(since).to_string()),
         },
         full_rt: false,
         failed: tally.failed,
