@@ -28,7 +28,7 @@ test: peers
 soak: peers
 	$(CARGO) build --release --workspace --bins $(LEAK)
 	ROOKERY_SOAK=1 $(CARGO) test --release -p rookery-tests --test bus_conformance -- --nocapture --test-threads 1
-	ROOKERY_SOAK=1 $(CARGO) test --release -p rookery-tests --test scenarios -- --nocapture --test-threads 1 crash
+	ROOKERY_SOAK=1 $(CARGO) test --release -p rookery-tests --test scenarios -- --nocapture --test-threads 1 crash ingest::large
 	ROOKERY_SOAK=1 $(CARGO) test --release -p rookery-tests --test peers -- --nocapture --test-threads 1
 
 bench: build peers

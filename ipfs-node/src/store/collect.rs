@@ -7,7 +7,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard,
+        Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -95,7 +95,12 @@ impl Collection {
 
     /// Waits until every record that was on its way has arrived.
     pub(super) fn await_writes(&self) {
-        drop(self.writes.write().unwrap_or_else(PoisonError::into_inner));
+        drop(self.pause_writes());
+    }
+
+    /// The same, and none is on its way until this is dropped.
+    pub(super) fn pause_writes(&self) -> RwLockWriteGuard<'_, ()> {
+        self.writes.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn notes(&self) -> MutexGuard<'_, Notes> {
@@ -152,6 +157,8 @@ impl Store {
     pub fn collect(&self, mut tell: impl FnMut(&Key)) -> Result<Collected, CollectError> {
         let turn = Turn::take(&self.shared)?;
         let keep_from = self.shared.next_generation()?;
+        // What was put and never committed is garbage too, but is found only in the index.
+        self.session().commit([])?;
         let scratch = self.shared.folder.join("gc");
         let marks = Marks::new(&scratch)?;
         turn.mark_roots(self, &marks)?;

@@ -66,8 +66,11 @@ fn next_batch(shared: &Shared) -> Option<Batch> {
         let asked = state.asked > state.over;
         !(state.stopping || (state.broken.is_none() && (asked || early)))
     };
-    let waited = shared.state.work.wait_while(shared.state.lock(), idle);
-    let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+    drop(shared.state.work.wait_while(shared.state.lock(), idle).unwrap_or_else(PoisonError::into_inner));
+    // What is behind the end that this commit gives a segment is searched after a crash, what is before it is not: so no
+    // record may be on its way to a place before one that is committed.
+    let _arrived = shared.collection.pause_writes();
+    let mut state = shared.state.lock();
     if state.broken.is_some() || (state.stopping && state.asked == state.over) {
         return None;
     }

@@ -383,6 +383,43 @@ fn what_was_put_and_not_committed_outlives_a_killed_process() {
 }
 
 #[test]
+fn collection_takes_what_was_put_and_never_committed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), StoreOptions { early_bytes: u64::MAX, ..SMALL }).unwrap();
+    let session = store.session();
+    (0..10).for_each(|number| _ = session.put(&numbered(number)).unwrap());
+    drop(session);
+    assert_eq!(store.collect(|_| {}).unwrap().blocks, 10);
+    assert_eq!(store.get(&numbered(3).cid).unwrap(), None);
+}
+
+/// Several threads write beside each other while commits go on, so a record may be written after one that stands behind it was
+/// committed.
+#[test]
+fn what_was_put_beside_commits_outlives_a_killed_process() {
+    let (folder, crashed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    // No commit goes on while the files are copied.
+    let options = StoreOptions { early_bytes: u64::MAX, waiting_bytes: u64::MAX, waiting_blocks: 4 << 10, ..SMALL };
+    let store = Store::open(folder.path(), options).unwrap();
+    thread::scope(|scope| {
+        for writer in 0..4 {
+            let store = &store;
+            scope.spawn(move || {
+                let session = store.session();
+                (0..150).for_each(|number| _ = session.put(&numbered(writer * 1_000 + number)).unwrap());
+            });
+        }
+        scope.spawn(|| (0..60).for_each(|_| store.session().commit([]).unwrap()));
+    });
+    copy_folder(folder.path(), crashed.path());
+    let after = open(crashed.path());
+    for number in (0..4).flat_map(|writer| (0..150).map(move |number| writer * 1_000 + number)) {
+        assert!(after.has(&numbered(number).cid).unwrap(), "{number}");
+    }
+    assert_eq!(after.verify().count(), 0);
+}
+
+#[test]
 fn what_was_being_written_is_left_out_and_what_stands_behind_it_is_found() {
     let crashed = killed(1, 9);
     let path = &segment_files(crashed.path())[0];
