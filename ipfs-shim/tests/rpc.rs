@@ -153,7 +153,7 @@ async fn many_blocks_go_in_one_call_and_their_names_are_checked() {
     let kubo = fake.kubo(10_000);
     kubo.put_blocks(BlockCodec::Raw, &[a.clone(), b.clone()]).await.unwrap();
     let asked = fake.asked();
-    assert_eq!(asked[0].call, "block/put?cid-codec=raw");
+    assert_eq!(asked[0].call, "block/put?cid-codec=raw&sync=false");
     assert_eq!(String::from_utf8_lossy(&asked[0].body).matches("Content-Disposition").count(), 2);
 
     let error = kubo.put_blocks(BlockCodec::Raw, &[a.clone(), b]).await.unwrap_err();

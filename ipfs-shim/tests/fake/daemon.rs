@@ -78,6 +78,7 @@ impl Repo {
             ("diag/healthy", []) => ok("ok"),
             ("id", []) => ok("{\"ID\":\"12D3KooW\",\"AgentVersion\":\"fake/1\"}\n"),
             ("version", []) => ok("{\"Version\":\"0.43.0\"}\n"),
+            ("swarm/peers", []) => ok("{\"Peers\":null}\n"),
             ("repo/stat", []) => ok(format!("{{\"RepoSize\":{},\"StorageMax\":9}}\n", self.blocks.len())),
             ("dag/import", []) => self.import(&asked.body),
             ("block/get", [cid]) if self.has(cid) => ok(&self.blocks[&cid.hash().to_bytes()]),
