@@ -2,7 +2,7 @@
 //!
 //! Asked by `visit` and `folder`. Keeps nothing.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{
@@ -12,6 +12,7 @@ use http::{
         IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
     },
 };
+use httpdate::HttpDate;
 use unixfs::{ByteRange, Cid, FileNode, FileReader, Mtime, Reader as _, Step};
 
 use super::{Reply, Source, content_type, resolve::block, step::Stop, visit::Visit};
@@ -35,7 +36,7 @@ impl<S: Source> Visit<'_, S> {
     pub(super) fn file(&self, cid: &Cid, file: &FileNode, given: &Given<'_>) -> Result<Reply, Stop<S::Fault>> {
         let mut all = self.headers();
         let modified = file.mtime.and_then(time);
-        all.extend(modified.map(|time| (LAST_MODIFIED, headers::text(httpdate::fmt_http_date(time)))));
+        all.extend(modified.map(|time| (LAST_MODIFIED, headers::text(time.to_string()))));
         all.extend(self.life.content().map(|keep| (http::header::CACHE_CONTROL, keep)));
         all.insert(ETAG, headers::text(given.tag.clone()));
         if let Some(not_modified) = self.unless_modified(&given.tag, modified, &all)? {
@@ -84,7 +85,7 @@ impl<S: Source> Visit<'_, S> {
     fn unless_modified(
         &self,
         tag: &str,
-        modified: Option<SystemTime>,
+        modified: Option<HttpDate>,
         all: &HeaderMap,
     ) -> Result<Option<Reply>, Stop<S::Fault>> {
         let asked = &self.head.headers;
@@ -140,14 +141,14 @@ impl<S: Source> Visit<'_, S> {
     }
 }
 
-fn is_since(asked: &HeaderMap, modified: SystemTime) -> bool {
+fn is_since(asked: &HeaderMap, modified: HttpDate) -> bool {
     let since = asked.get(IF_MODIFIED_SINCE).and_then(|since| since.to_str().ok());
-    since.and_then(|since| httpdate::parse_http_date(since).ok()).is_some_and(|since| modified <= since)
+    since.and_then(|since| since.parse::<HttpDate>().ok()).is_some_and(|since| modified <= since)
 }
 
 /// The second in which a file was changed; none before 1970, which headers cannot tell.
-fn time(mtime: Mtime) -> Option<SystemTime> {
+fn time(mtime: Mtime) -> Option<HttpDate> {
     let seconds = u64::try_from(mtime.seconds).ok().filter(|seconds| *seconds > 0)?;
     // A header holds years of four digits.
-    (seconds < 253_402_300_800).then(|| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+    (seconds < 253_402_300_800).then(|| HttpDate::from(UNIX_EPOCH + Duration::from_secs(seconds)))
 }

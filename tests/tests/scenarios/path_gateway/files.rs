@@ -130,7 +130,7 @@ pub(super) fn conditions(pair: &mut Pair, content: &Content) {
     }
     let _ = pair.is(412, &get(format!("/ipfs/{small}")).with("If-Match", "\"other\""));
     let _ = pair.is(200, &get(format!("/ipfs/{small}")).with("If-Match", format!("\"{small}\"")));
-    for path in [format!("{small}"), format!("{tree}/words"), format!("{tree}/plain/")] {
+    for path in [small.clone(), format!("{tree}/words"), format!("{tree}/plain/")] {
         let _ = pair.is(200, &get(format!("/ipfs/{path}")).with("Cache-Control", "only-if-cached"));
     }
     for path in [NOWHERE.to_owned(), format!("{tree}/absent"), format!("{}/gone", content.torn)] {
@@ -142,11 +142,11 @@ pub(super) fn conditions(pair: &mut Pair, content: &Content) {
 pub(super) fn folders(pair: &mut Pair, content: &Content) {
     let Content { tree, split, site, .. } = content;
     for path in [
-        format!("{tree}"),
+        tree.clone(),
         format!("{tree}/plain"),
         format!("{tree}/indexed"),
         format!("{tree}/empty"),
-        format!("{split}"),
+        split.clone(),
         format!("{tree}/plain?x=1&y=2"),
         format!("{site}/sub"),
     ] {

@@ -107,8 +107,7 @@ fn entries(archive: &[u8]) -> Vec<(String, u8, u64, Vec<u8>)> {
 
 pub(super) fn archives(pair: &mut Pair, content: &Content) {
     let Content { small, file, tree, split, dag_cbor, dag_json, torn, .. } = content;
-    for path in [format!("{small}"), format!("{file}"), format!("{tree}"), format!("{split}"), format!("{tree}/plain")]
-    {
+    for path in [small.clone(), file.clone(), tree.clone(), split.clone(), format!("{tree}/plain")] {
         for query in ["format=tar", "format=tar&filename=x.tar"] {
             let ask = get(format!("/ipfs/{path}?{query}")).but("body", "times").but("content-length", "chunks");
             let ours = pair.is(200, &ask);
@@ -119,12 +118,9 @@ pub(super) fn archives(pair: &mut Pair, content: &Content) {
             .but("content-length", "Kubo tells it when the archive fits into a buffer");
         let _ = pair.is(200, &car);
     }
-    for path in [
-        format!("{dag_cbor}"),
-        format!("{dag_json}"),
-        format!("{dag_cbor}/link/plain"),
-        format!("{dag_json}/list/1/words"),
-    ] {
+    for path in
+        [dag_cbor.clone(), dag_json.clone(), format!("{dag_cbor}/link/plain"), format!("{dag_json}/list/1/words")]
+    {
         for scope in ["block", "entity", "all"] {
             let car = get(format!("/ipfs/{path}?format=car&dag-scope={scope}"));
             let _ = pair.is(200, &car.but("content-length", "as well"));
