@@ -236,7 +236,10 @@ impl<B: Blocks> Intake<B> {
 /// Has the leaves of some chunks put and named.
 async fn name<B: Blocks>(ipfs: &Ipfs<B>, options: &ImportOptions, chunks: Vec<Bytes>) -> Result<Vec<Node>, Failed> {
     let lengths: Vec<usize> = chunks.iter().map(Bytes::len).collect();
-    let cids = ipfs.name(together(options, chunks)).await?;
+    let question = together(options, &chunks);
+    // They were copied: only the copy is held while it is on its way.
+    drop(chunks);
+    let cids = ipfs.name(question).await?;
     if cids.len() != lengths.len() {
         return Err(Failed::Refused(format!("{} blocks got {} names", lengths.len(), cids.len())));
     }
@@ -246,7 +249,7 @@ async fn name<B: Blocks>(ipfs: &Ipfs<B>, options: &ImportOptions, chunks: Vec<By
     cids.into_iter().zip(lengths).map(leaf).collect()
 }
 
-fn together(options: &ImportOptions, chunks: Vec<Bytes>) -> NameBlocks {
+fn together(options: &ImportOptions, chunks: &[Bytes]) -> NameBlocks {
     let frames: Vec<Frame> = chunks.iter().map(|chunk| Frame::of(options, chunk.len())).collect();
     let leaf_bytes = |(chunk, frame): (&Bytes, &Frame)| frame.head.len() + chunk.len() + frame.tail.len();
     let lengths: Vec<usize> = chunks.iter().zip(&frames).map(leaf_bytes).collect();

@@ -1,8 +1,7 @@
 //! `ingest-server`: takes files over plain TCP and answers with their CIDs; gives files out the same way.
 //!
 //! Asked by clients of the original ARTC servers and by `ingest`, over TCP, and by those servers themselves, which take it
-//! for an IPFS Cluster, over HTTP. Asks `ipfs-shim`. Keeps
-//! `<data_dir>/ingest-server/uploads.jsonl`, the journal of uploads, and no byte of a file.
+//! for an IPFS Cluster. Asks `ipfs-shim`. Keeps `<data_dir>/ingest-server/uploads.jsonl`, the journal, and no byte of a file.
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -34,12 +33,10 @@ fn main() -> ExitCode {
             let measures = Measures::default();
             running.register(|registry| measures.register(registry));
             let path = running.path(&path);
-            let cannot = format!("cannot write the journal of uploads, {}", path.display());
-            let journal = Journal::open(&path).or_fail(cannot)?;
+            let journal = Journal::open(&path).or_fail(format!("cannot write {}", path.display()))?;
             let past = journal::read(&path).or_fail("cannot read the journal of uploads")?;
             let quota = Quota::new(settings::mib(config.quota_mib), past);
-            let tls = certificate.map(|source| tls::open(&source)).transpose()?;
-            let settings = Settings { tls, ..Settings::new(&config, running.all(), running.stop()) };
+            let settings = Settings::new(&config, running.all(), running.stop()).within(tls::open(certificate)?);
             let ipfs = Ipfs::new(running.asker(blocks)?, settings.ipfs_wait);
             let downloads = Downloads::new(ipfs.clone(), &settings, measures.clone()).into();
             let uploads = Arc::new(Uploads::new(ipfs, journal, quota, settings, measures.clone()));

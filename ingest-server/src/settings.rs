@@ -49,6 +49,12 @@ impl Settings {
             tls: None,
         }
     }
+
+    /// The same for a box that serves within TLS too.
+    #[must_use]
+    pub fn within(self, tls: Option<Arc<ServerConfig>>) -> Self {
+        Self { tls, ..self }
+    }
 }
 
 /// Who is taken in.

@@ -99,16 +99,17 @@ pub fn declare(boot: &Boot<IngestServer>) -> Option<Source> {
     })
 }
 
-/// What TLS connections go by. Says in the log how clients can know it.
+/// What TLS connections go by, if there are any. Says in the log how clients can know it.
 ///
 /// # Errors
 ///
 /// As [`Identity::open`]; the box should be held.
-pub fn open(source: &Source) -> Result<Arc<ServerConfig>, Failure> {
+pub fn open(source: Option<Source>) -> Result<Option<Arc<ServerConfig>>, Failure> {
+    let Some(source) = source else { return Ok(None) };
     let failed = |error: TlsError| Failure::config("cannot serve within TLS; see [ingest-server] tls").because(error);
-    let Identity { config, fingerprint } = Identity::open(source).map_err(failed)?;
+    let Identity { config, fingerprint } = Identity::open(&source).map_err(failed)?;
     tracing::info!(%fingerprint, "clients are served within TLS if they ask for it");
-    Ok(config)
+    Ok(Some(config))
 }
 
 impl Identity {

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 fn corpus() -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/upload");
     let files = fs::read_dir(folder).expect("the corpus is in the repository");
-    files.map(|file| fs::read(file.unwrap().path()).unwrap()).collect()
+    files.map(|file| fs::read(file.expect("an entry").path()).expect("a file of the corpus")).collect()
 }
 
 #[test]

@@ -30,6 +30,9 @@ const LAYERS: [(&str, u8); 20] = [
     ("ipns", 1),
 ];
 
+/// What decides and encodes, and leaves input and output to others.
+const SANS_IO: [&str; 6] = ["proto", "unixfs", "gateway", "multipart", "bitswap", "ipns"];
+
 /// This file names what it forbids.
 const THIS: &str = "tests/tests/invariants.rs";
 
@@ -89,7 +92,7 @@ fn lines_of_tests(sources: &[Source]) -> impl Iterator<Item = (&Source, usize, &
         .flat_map(|source| source.tests().map(move |(at, line)| (source, at, line)))
 }
 
-// ---- 1: proto, unixfs and gateway know no socket, file, clock or runtime
+// ---- 1: what is sans I/O knows no socket, file, clock or runtime
 
 #[test]
 fn layers_point_strictly_downward_and_no_box_depends_on_a_box() {
@@ -106,7 +109,7 @@ fn layers_point_strictly_downward_and_no_box_depends_on_a_box() {
 fn what_is_sans_io_is_built_from_crates_without_input_and_output() {
     let with_io =
         ["tokio", "mio", "socket2", "async-io", "nix", "rustix", "zeromq", "hyper", "heed", "tempfile", "memmap2"];
-    for name in ["proto", "unixfs", "gateway", "multipart", "bitswap", "ipns"] {
+    for name in SANS_IO {
         let crates = built_from(name);
         let found: Vec<_> = with_io.iter().filter(|io| crates.iter().any(|name| name == *io)).collect();
         assert!(found.is_empty(), "{name} is built from {found:?}");
@@ -123,16 +126,15 @@ fn what_is_sans_io_names_no_socket_file_clock_or_thread() {
         "std::fs",
         "fs::",
         "Instant",
-        "SystemTime",
+        "SystemTime::now",
         "std::process",
         "std::env",
     ];
-    let places = lines_of_code(&sources)
-        .filter(|(source, _, _)| matches!(source.of_crate(), "proto" | "unixfs" | "gateway" | "multipart"));
+    let places = lines_of_code(&sources).filter(|(source, _, _)| SANS_IO.contains(&source.of_crate()));
     let places = places.filter(|(_, _, line)| {
         words.iter().any(|word| line.split([' ', '{', '(', ',']).any(|part| part.starts_with(word)))
     });
-    assert_nowhere("proto, unixfs, gateway and multipart know no socket, file, clock or runtime", places);
+    assert_nowhere("what is sans I/O knows no socket, file, clock or runtime", places);
 }
 
 #[test]
@@ -335,7 +337,9 @@ fn assert_exactly_in(rule: &str, listed: &[(&str, &str)], is_so: impl Fn(&str) -
 
 #[test]
 fn every_crate_is_under_the_lints_of_the_workspace() {
-    for manifest in sources::files("Cargo.toml").into_iter().filter(|source| source.path != "Cargo.toml") {
+    // The fuzzer is no part of the workspace: it needs another compiler.
+    let apart = ["Cargo.toml", "fuzz/Cargo.toml"];
+    for manifest in sources::files("Cargo.toml").into_iter().filter(|source| !apart.contains(&source.path.as_str())) {
         let table: toml::Table = manifest.text.parse().unwrap_or_else(|e| panic!("{}: {e}", manifest.path));
         let inherits = table.get("lints").and_then(|lints| lints.get("workspace")).and_then(toml::Value::as_bool);
         assert_eq!(inherits, Some(true), "{}", manifest.path);
@@ -387,7 +391,9 @@ fn nothing_is_left_to_do_and_no_test_is_ignored() {
 }
 
 /// Every file of tests that may let time pass, with what for.
-const PAUSES: [(&str, &str); 13] = [
+const PAUSES: [(&str, &str); 15] = [
+    ("benches/src/peers/churn.rs", "between two visitors"),
+    ("benches/src/peers/serve.rs", "between two looks"),
     ("benches/src/tree.rs", "between two looks"),
     ("ipfs-node/tests/http/peers.rs", "between two looks"),
     ("ipfs-node/tests/http/routing.rs", "between two looks"),
