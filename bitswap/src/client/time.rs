@@ -32,10 +32,8 @@ impl Client {
         let silent = peer.silent_on(now, self.limits.stall_ms);
         peer.stalled |= !silent.is_empty();
         let overdue = peer.overdue(now, self.limits.overdue_ms);
-        for cid in silent {
-            self.take_over(&cid, key, now);
-        }
-        for cid in overdue {
+        // Who says HAVE and sends nothing is not asked for the same again before all is sought anew.
+        for cid in silent.into_iter().chain(overdue) {
             if let Some(want) = self.wants.get_mut(&cid) {
                 note(&mut want.denied, key);
                 self.take_over(&cid, key, now);
