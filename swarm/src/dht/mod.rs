@@ -21,7 +21,7 @@ pub(crate) const SEARCH_WAIT: Duration = Duration::from_secs(60);
 /// A message of the DHT; what is larger is not read.
 const MESSAGE_BYTES: usize = 64 << 10;
 /// How often the neighbourhood is looked over.
-const REFRESH: Duration = Duration::from_secs(600);
+pub(crate) const REFRESH: Duration = Duration::from_secs(600);
 
 /// Which of the DHTs: the wide one (public, or a private network's), or that of the local network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,7 +57,8 @@ fn network(id: PeerId, protocol: StreamProtocol, scope: Scope) -> Scoped {
     let mut config = kad::Config::new(protocol);
     config
         .set_query_timeout(SEARCH_WAIT)
-        .set_periodic_bootstrap_interval(Some(REFRESH))
+        // The host does it when there is somebody to ask; the library warns again and again when there is not.
+        .set_periodic_bootstrap_interval(None)
         // The node says again what it has when it is due, spread over time; the library would do it all at once.
         .set_provider_publication_interval(None)
         .set_publication_interval(None)

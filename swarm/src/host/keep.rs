@@ -8,7 +8,7 @@ use std::{
 use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
 
 use super::Host;
-use crate::{book::peer_of, views::Direction};
+use crate::{book::peer_of, dht, views::Direction};
 
 /// Below this number of peers the network is entered again.
 const ENOUGH_PEERS: usize = 4;
@@ -126,6 +126,13 @@ impl Host {
     pub(super) fn keep_bootstrapped(&mut self, now: Instant) {
         if self.peers.count() < ENOUGH_PEERS && now.duration_since(self.last_bootstrap) > ENTER_AGAIN {
             self.enter();
+        }
+    }
+
+    pub(super) fn keep_refreshed(&mut self, now: Instant) {
+        if now.duration_since(self.last_refresh) > dht::REFRESH {
+            self.last_refresh = now;
+            self.refresh();
         }
     }
 

@@ -65,6 +65,7 @@ pub(crate) struct Host {
     bandwidth: Bandwidth,
     jobs: mpsc::Receiver<Job>,
     last_bootstrap: Instant,
+    last_refresh: Instant,
     stopping: bool,
 }
 
@@ -90,6 +91,7 @@ impl Host {
             bandwidth: Bandwidth::default(),
             jobs,
             last_bootstrap: Instant::now(),
+            last_refresh: Instant::now(),
             stopping: false,
         }
     }
@@ -149,6 +151,7 @@ impl Host {
         self.meter.tick();
         self.keep_peering(now);
         self.keep_bootstrapped(now);
+        self.keep_refreshed(now);
         self.trim(now);
         self.end_abandoned_searches();
         self.forget_left_topics();
