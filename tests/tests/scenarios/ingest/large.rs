@@ -131,7 +131,7 @@ fn a_full_disk_is_told_in_a_line_and_what_is_kept_stays() {
 
 /// Sends more than there is room for, and returns what the client prints.
 fn fill(tree: &Tree, server: SocketAddr) -> String {
-    let mut client = Uploader::connect(server).unwrap();
+    let mut client = Uploader::connect(server).expect("the server listens");
     for number in 0..VOLUME_BYTES / MIB {
         if client.send(&file(MIB, 100 + number as u64)).is_err() {
             break;
