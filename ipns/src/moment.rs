@@ -45,8 +45,11 @@ impl Moment {
     ///
     /// When it is something else.
     pub fn parse(text: &str) -> Result<Self, MomentError> {
-        let parsed = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| MomentError { text: text.to_owned() })?;
-        Ok(Self(parsed.to_offset(UtcOffset::UTC)))
+        let wrong = || MomentError { text: text.to_owned() };
+        let parsed = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| wrong())?;
+        // A zone may lead past the last year that can be written, or before the first.
+        let utc = parsed.checked_to_offset(UtcOffset::UTC).filter(|utc| (0..=9999).contains(&utc.year()));
+        utc.map(Self).ok_or_else(wrong)
     }
 }
 
@@ -79,10 +82,32 @@ mod tests {
     }
 
     #[test]
+    fn a_zone_that_leads_out_of_the_years_is_refused() {
+        for text in ["9999-12-31T23:59:59-01:00", "0000-01-01T00:00:00+01:00"] {
+            assert!(Moment::parse(text).is_err(), "{text}");
+        }
+        assert!(Moment::parse("9999-12-31T23:59:59Z").is_ok());
+    }
+
+    #[test]
     fn what_is_no_moment_is_refused_and_what_is_too_late_is_written_all_the_same() {
         for text in ["", "yesterday", "2026-13-01T00:00:00Z", "2026-01-01"] {
             assert!(Moment::parse(text).is_err(), "{text:?}");
         }
         assert_eq!(Moment::from_unix(Duration::MAX).to_string(), "9999-12-31T23:59:59Z");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_strangers_wrote_is_refused_or_written_again(
+            (year, month, day) in (0_u16..=9999, 1_u8..=12, 1_u8..=31),
+            (hour, minute, second) in (0_u8..=23, 0_u8..=59, 0_u8..=60),
+            (sign, zone_h, zone_m) in ("[+-]", 0_u8..=23, 0_u8..=59),
+        ) {
+            let text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{sign}{zone_h:02}:{zone_m:02}");
+            if let Ok(moment) = Moment::parse(&text) {
+                proptest::prop_assert_eq!(Moment::parse(&moment.to_string()), Ok(moment));
+            }
+        }
     }
 }

@@ -54,10 +54,10 @@ pub fn settings(all: &Rookery, listening: Listening) -> Vec<(&'static str, Value
     rows.extend(networks(node));
     rows.extend(swarm(node));
     rows.extend(providing(node));
+    rows.extend(gateway(node));
     rows.extend([
         ("API.HTTPHeaders.Access-Control-Allow-Origin", json!(node.rpc_allow_origins)),
         ("Datastore.StorageMax", json!(storage(node.storage_max_gib))),
-        ("Gateway.NoFetch", json!(!node.gateway_fetch)),
         ("Pubsub.Enabled", json!(node.pubsub)),
         ("Experimental.Libp2pStreamMounting", json!(node.stream_mounting)),
         // Less than the keeper waits: so it is Kubo that says what did not end.
@@ -188,6 +188,21 @@ fn providing(node: &IpfsNode) -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// What the node's own gateway gives at this address, and no more: a page of a stranger's stays off an address of the world.
+fn gateway(node: &IpfsNode) -> Vec<(&'static str, Value)> {
+    let gives_paths = node.gateway_paths.unwrap_or_else(|| node.gateway_listen.ip().is_loopback());
+    let host = |name: &String| (name.clone(), json!({ "Paths": ["/ipfs", "/ipns"], "UseSubdomains": true }));
+    // Kubo adds `localhost` by itself, unless it is told not to.
+    let mut hosts = serde_json::Map::from_iter([("localhost".to_owned(), Value::Null)]);
+    hosts.extend(node.gateway_subdomains.iter().filter(|_| gives_paths).map(host));
+    vec![
+        ("Gateway.NoFetch", json!(!node.gateway_fetch)),
+        ("Gateway.DeserializedResponses", json!(gives_paths)),
+        ("Gateway.NoDNSLink", json!(!gives_paths)),
+        ("Gateway.PublicGateways", Value::Object(hosts)),
+    ]
+}
+
 /// Without a limit collection is not started either: see [`crate::keep`].
 fn storage(max_gib: u64) -> String {
     if max_gib == 0 { "1EB".to_owned() } else { format!("{max_gib}GiB") }
@@ -243,6 +258,19 @@ mod tests {
         assert!(!filters.iter().any(|range| range.starts_with("/ip4/10.")));
         let expected = json!([{ "ID": "12D3KooWGzh2", "Addrs": ["/ip4/10.0.0.5/tcp/4001"] }]);
         assert_eq!(document["Peering"]["Peers"], expected);
+    }
+
+    #[test]
+    fn what_the_gateway_gives_is_what_the_embedded_one_would() {
+        let here = found("");
+        assert_eq!(here["Gateway"]["DeserializedResponses"], true);
+        assert_eq!(here["Gateway"]["PublicGateways"]["localhost"]["UseSubdomains"], true);
+        let world = found("[ipfs-node]\ngateway_listen = \"0.0.0.0:8781\"\n");
+        assert_eq!(world["Gateway"]["DeserializedResponses"], false);
+        assert_eq!(world["Gateway"]["PublicGateways"], json!({ "localhost": null }));
+        let hosts = "[ipfs-node]\ngateway_paths = true\ngateway_subdomains = [\"ipfs.example.org\"]\n";
+        let named = &found(hosts)["Gateway"]["PublicGateways"];
+        assert!(named["ipfs.example.org"].is_object() && named["localhost"].is_null());
     }
 
     #[test]

@@ -30,7 +30,10 @@ impl Round {
 
     /// How many are due now.
     pub(crate) fn due(&self, now_s: u64) -> u64 {
-        let Some(elapsed_s) = now_s.checked_sub(self.began_s) else { return 0 };
+        let Some(elapsed_s) = now_s.checked_sub(self.began_s) else {
+            // No round begins later than the end of the one before: the clock was ahead when this was written.
+            return if self.began_s - now_s > ROUND_S { u64::MAX } else { 0 };
+        };
         if elapsed_s >= ROUND_S {
             return u64::MAX;
         }
@@ -46,7 +49,8 @@ impl Round {
 
     /// The next round, after the last pin had its turn: not before this one's time is over, and never in the past.
     pub(crate) fn next(&self, now_s: u64, total: u64) -> Self {
-        Self { began_s: (self.began_s + ROUND_S).max(now_s), total, done: 0, after: None }
+        let earliest_s = self.began_s.saturating_add(ROUND_S).clamp(now_s, now_s.saturating_add(ROUND_S));
+        Self { began_s: earliest_s, total, done: 0, after: None }
     }
 
     /// The whole round is due, from its beginning.
@@ -79,6 +83,13 @@ mod tests {
         assert_eq!(round.due(3600), 0);
         assert_eq!(round.due(11 * 3600), 100);
         assert_eq!(round.due(ROUND_S), u64::MAX, "pins that came during the round have their turn too");
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_stops_nothing() {
+        let round = Round { began_s: 10 * ROUND_S, total: 5, done: 0, after: None };
+        assert_eq!(round.due(0), u64::MAX);
+        assert_eq!(round.next(0, 5).began_s, ROUND_S);
     }
 
     #[test]
