@@ -12,7 +12,7 @@ use libp2p::{
 use tokio::sync::oneshot;
 
 use super::Host;
-use crate::{book::without_peer, errors::ConnectError};
+use crate::{book::without_peer, errors::ConnectError, scope::Scope};
 
 pub(super) type Connected = Result<PeerId, ConnectError>;
 
@@ -90,17 +90,22 @@ impl Host {
     }
 }
 
+/// From the port that it listens on, so that a router on the way learns where to find it; but not to this machine and its
+/// neighbours, where that is of no use, and a connection that has just ended keeps the pair of ports busy.
 fn dial(peer: Option<PeerId>, addresses: Vec<Multiaddr>) -> DialOpts {
+    let is_near = !addresses.is_empty() && addresses.iter().all(|address| Scope::Local.admits(address));
     match (peer, addresses) {
         (Some(peer), addresses) if addresses.is_empty() => {
             DialOpts::peer_id(peer).condition(PeerCondition::Disconnected).build()
         }
         (Some(peer), addresses) => {
-            DialOpts::peer_id(peer).addresses(addresses).condition(PeerCondition::Disconnected).build()
+            let options = DialOpts::peer_id(peer).addresses(addresses).condition(PeerCondition::Disconnected);
+            if is_near { options.allocate_new_port().build() } else { options.build() }
         }
         (None, addresses) => {
             let first = addresses.into_iter().next().unwrap_or_else(Multiaddr::empty);
-            DialOpts::unknown_peer_id().address(first).build()
+            let options = DialOpts::unknown_peer_id().address(first);
+            if is_near { options.allocate_new_port().build() } else { options.build() }
         }
     }
 }

@@ -45,6 +45,7 @@ fn status_as_json_has_exactly_the_members_that_scripts_rely_on() {
             "heartbeat_age_ms",
             "instance",
             "listen",
+            "memory",
             "pid",
             "reason",
             "restarts",
