@@ -62,6 +62,16 @@ async fn what_the_program_says_last_is_the_refusal() {
 }
 
 #[tokio::test]
+async fn a_program_that_talks_without_end_is_not_read_without_end() {
+    for words in ["exec cat /dev/zero", "exec cat /dev/zero >&2"] {
+        let folder = tempfile::tempdir().unwrap();
+        let kubo = away(folder.path(), script(folder.path(), words));
+        let refused = kubo.version().await.unwrap_err().to_string();
+        assert!(refused.contains("too much for the command line"), "{words}: {refused}");
+    }
+}
+
+#[tokio::test]
 async fn an_api_that_is_there_or_was_there_a_moment_ago_is_not_gone_around() {
     let folder = tempfile::tempdir().unwrap();
     let program = script(folder.path(), "touch \"$IPFS_PATH/asked\"; exit 1");

@@ -18,7 +18,7 @@ use std::{
 use bytes::Bytes;
 use proto::config::{Ipfs, IpfsDaemon};
 use tokio::{
-    io::AsyncWriteExt as _,
+    io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
     process::{Child, Command},
     sync::Semaphore,
     time::{Instant, timeout},
@@ -38,6 +38,8 @@ const FILES: usize = 256;
 const COMMAND_WAIT: Duration = Duration::from_secs(30);
 /// An answer to us is no longer: a block, or the lines about a piece of a walk.
 const ANSWER_BYTES: usize = 8 * 1024 * 1024;
+/// A refusal is one line; what stands before it is not read without an end.
+const WORDS_BYTES: usize = 1024 * 1024;
 
 /// The program and the repository it works on. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -134,11 +136,25 @@ impl CommandLine {
         command.stdin(if file.is_empty() { Stdio::null() } else { Stdio::piped() });
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let feeding = feed(&mut child, file.to_vec());
-        let (fed, output) = tokio::join!(feeding, child.wait_with_output());
-        // A program that wanted no more says why.
-        drop(fed);
-        output
+        let said = (read(child.stdout.take(), ANSWER_BYTES), read(child.stderr.take(), WORDS_BYTES));
+        // A program that wanted no more of its file says why. One that says too much is ended when `child` is dropped.
+        let feeding = async { drop(feeding.await) };
+        let reading = async { tokio::try_join!(said.0, said.1) };
+        let ((), (stdout, stderr)) = tokio::try_join!(async { Ok(feeding.await) }, reading)?;
+        Ok(Output { status: child.wait().await?, stdout, stderr })
     }
+}
+
+/// Reads what a program says, to its end, but not more than this.
+async fn read(said: Option<impl AsyncRead + Unpin>, bytes_max: usize) -> io::Result<Vec<u8>> {
+    let mut all = Vec::new();
+    let Some(said) = said else { return Ok(all) };
+    said.take(bytes_max as u64 + 1).read_to_end(&mut all).await?;
+    if all.len() > bytes_max {
+        let message = format!("more than {bytes_max} bytes are too much for the command line");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    Ok(all)
 }
 
 /// Writes a file to the program's stdin while its answer is read.
