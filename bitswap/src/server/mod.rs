@@ -21,8 +21,10 @@ use reply::Reply;
 pub struct Limits {
     /// The most entries of a peer's list. What exceeds it is answered with DONT_HAVE.
     pub wants_per_peer: usize,
-    /// The most entries of all lists.
+    /// The most entries of all lists, but for what is sure.
     pub wants_in_all: usize,
+    /// So many entries of a peer's list are taken even when all lists together are full.
+    pub sure_wants: usize,
     /// A reply is sent when it has so many bytes.
     pub reply_bytes: usize,
     /// The most bytes of a reply of several blocks.
@@ -46,6 +48,7 @@ impl Default for Limits {
         Self {
             wants_per_peer: 2_048,
             wants_in_all: 65_536,
+            sure_wants: 256,
             reply_bytes: 1 << 20,
             max_reply_bytes: 2 << 20,
             reply_blocks: 1_024,

@@ -44,7 +44,9 @@ impl Server {
     fn want(&mut self, key: PeerKey, entry: Entry) {
         let Some(desk) = self.desks.get_mut(&key) else { return };
         let is_new = !desk.has(&entry.cid);
-        let full = desk.wants() >= self.limits.wants_per_peer || self.wants_in_all >= self.limits.wants_in_all;
+        // The first few are taken whatever others want: or a few peers that want what nobody has could shut out all.
+        let shared_full = self.wants_in_all >= self.limits.wants_in_all && desk.wants() >= self.limits.sure_wants;
+        let full = desk.wants() >= self.limits.wants_per_peer || shared_full;
         if is_new && full {
             if entry.absence == Absence::Tell {
                 desk.say(entry.cid, There::DontHave);

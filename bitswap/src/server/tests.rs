@@ -147,7 +147,7 @@ fn what_is_wanted_most_is_sent_first() {
 
 #[test]
 fn a_list_has_a_limit_and_what_exceeds_it_is_denied() {
-    let mut server = server(Limits { wants_per_peer: 10, wants_in_all: 15, ..Limits::default() });
+    let mut server = server(Limits { wants_per_peer: 10, wants_in_all: 15, sure_wants: 2, ..Limits::default() });
     server.received(PEER, &blocks(0..100));
     server.received(OTHER, &blocks(0..100));
     assert_eq!((server.wants(), server.wantlist_of(PEER).len()), (15, 10));
@@ -167,6 +167,23 @@ fn a_list_has_a_limit_and_what_exceeds_it_is_denied() {
         denied += sent(&job).2.presences.len();
     }
     assert_eq!(denied, 90 + 95);
+}
+
+#[test]
+fn a_peer_is_served_however_much_others_want_that_is_not_there() {
+    let limits = Limits::default();
+    let mut server = server(limits.clone());
+    for at in 0..32 {
+        let key = PeerKey(100 + at);
+        server.connected(key);
+        server.received(key, &blocks(10_000..10_000 + 2_048));
+        looked(&mut server, None);
+    }
+    assert_eq!(server.wants(), limits.wants_in_all);
+    server.received(PEER, &blocks(0..300));
+    assert_eq!(server.wantlist_of(PEER).len(), limits.sure_wants);
+    let jobs = looked(&mut server, Some(4));
+    assert!(jobs.iter().any(|job| matches!(job, Job::Read { .. })), "nothing is read for an honest peer");
 }
 
 #[test]

@@ -22,6 +22,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::{
     READING_PER_CONNECTION,
+    budget::Budget,
     driver::Input,
     handler::{Handler, Open},
     reading::Reading,
@@ -59,14 +60,14 @@ pub(crate) struct Behaviour {
     changes: slow::Sender<Change>,
     orders: mpsc::Receiver<Order>,
     inputs: mpsc::Sender<Input>,
-    budget: Arc<Semaphore>,
+    budget: Arc<Budget>,
 }
 
 impl Behaviour {
     pub(super) fn new(
         orders: mpsc::Receiver<Order>,
         inputs: mpsc::Sender<Input>,
-        budget: Arc<Semaphore>,
+        budget: Arc<Budget>,
     ) -> (Self, slow::Receiver<Change>) {
         let (changes, changed) = slow::channel(CHANGES);
         let behaviour = Self { connections: HashMap::new(), changed: VecDeque::new(), changes, orders, inputs, budget };

@@ -8,6 +8,7 @@
 //! - [`Fetcher`] and [`Session`] are what the node asks for blocks.
 
 mod behaviour;
+mod budget;
 mod control;
 mod driver;
 mod gateway;
@@ -23,11 +24,12 @@ mod writing;
 use std::sync::Arc;
 
 use bitswap::{ClientLimits, Gateways, ServerLimits};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 use crate::store::BlockStore;
 
 pub(crate) use behaviour::Behaviour;
+use budget::Budget;
 pub(crate) use control::Control;
 pub use control::{Exchanged, Tally};
 pub(crate) use driver::Driver;
@@ -64,7 +66,7 @@ pub(crate) fn make(gateways: &[String], memory_bytes: usize, store: Arc<dyn Bloc
     let (inputs, inbox) = mpsc::channel(INPUTS);
     let (orders, ordered) = mpsc::channel(ORDERS);
     let (searching, searches) = mpsc::channel(SEARCHES);
-    let (behaviour, changes) = Behaviour::new(ordered, inputs.clone(), Arc::new(Semaphore::new(quarter)));
+    let (behaviour, changes) = Behaviour::new(ordered, inputs.clone(), Arc::new(Budget::new(quarter)));
     let (fetcher, requests) = session::open();
     let usable = gateway::usable(gateways);
     let client = ClientLimits {

@@ -1,7 +1,8 @@
 //! Reads one stream of a peer, message by message, each checked here; waits while the driver or the memory is busy.
 //!
-//! Nothing is set aside because a peer claims a length: the buffer grows with what has come, and what may be held at
-//! once is bounded for the connection and for all of them. A peer that stops in the middle of a message is hung up on.
+//! Nothing of what all share is set aside because a peer claims a length: the buffer grows with what has come, and what
+//! may be held at once is bounded for the connection and, by the [`Budget`], for all of them. A peer that stops in the
+//! middle of a message, or sends it too slowly, is hung up on.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -17,12 +18,19 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::driver::Input;
+use super::{
+    budget::{Budget, Share},
+    driver::Input,
+};
 
 /// A peer that began a message sends the next bytes within this time.
 const STALL: Duration = Duration::from_secs(20);
-/// And all of it within this time, however long it is.
-const WHOLE: Duration = Duration::from_secs(600);
+/// After so long it keeps a pace.
+const BEGIN: Duration = Duration::from_secs(10);
+/// The pace. Memory is held for as long as a message takes: who is slower holds it against everybody else.
+const LEAST_BYTES_PER_S: f64 = 64.0 * 1024.0;
+/// So long a message waits for memory: longer than the longest one takes at the least pace, so that its turn comes.
+const ROOM_WAIT: Duration = Duration::from_secs(90);
 /// The driver hears so often that a long message is coming in.
 const HEARD_EVERY: Duration = Duration::from_millis(500);
 /// The first piece of the buffer; it doubles as bytes come.
@@ -36,14 +44,14 @@ pub(crate) struct Reading {
     /// What streams of this connection may hold.
     pub(super) own: Arc<Semaphore>,
     /// What streams of all connections may hold.
-    pub(super) budget: Arc<Semaphore>,
+    pub(super) budget: Arc<Budget>,
 }
 
 /// The memory that a message takes until the driver has dealt with it.
 #[derive(Debug)]
 pub(crate) struct Held {
     _own: OwnedSemaphorePermit,
-    _all: OwnedSemaphorePermit,
+    _all: Share,
 }
 
 /// Why a stream is read no further.
@@ -51,8 +59,10 @@ pub(crate) struct Held {
 pub(crate) enum ReadError {
     #[error("the stream ended")]
     Stream(#[from] io::Error),
-    #[error("the peer stopped in the middle of a message")]
+    #[error("the peer stopped in the middle of a message, or sent it too slowly")]
     Stalled,
+    #[error("no memory became free for a message")]
+    Crowded,
     #[error("the length of a message cannot be read")]
     Length,
     #[error(transparent)]
@@ -68,6 +78,11 @@ impl Reading {
             match ended {
                 Ok(()) => {}
                 Err(ReadError::Stream(_) | ReadError::Ended) => return,
+                // Others used the memory up: not this peer's fault. It sees its stream end and sends again.
+                Err(ReadError::Crowded) => {
+                    tracing::debug!(peer = %self.peer, "Bitswap stream was closed for want of memory");
+                    return;
+                }
                 Err(error) => {
                     tracing::debug!(peer = %self.peer, %error, "Bitswap stream is unreadable");
                     let _ = self.inputs.send(Input::Spoiled(self.peer)).await;
@@ -80,30 +95,39 @@ impl Reading {
     /// Reads one message and hands it over; none at the end of the stream.
     async fn one<S: AsyncRead + Unpin>(&self, stream: &mut S) -> Result<Option<()>, ReadError> {
         let Some(length) = length(stream).await? else { return Ok(None) };
-        let held = self.set_aside(length).await?;
-        let body = timeout(WHOLE, self.body(stream, length)).await.map_err(|_| ReadError::Stalled)??;
+        let (body, held) = self.body(stream, length).await?;
         let message = Message::decode(&body)?;
         let input = Input::Arrived { peer: self.peer, message, held };
         self.inputs.send(input).await.map_err(|_| ReadError::Ended)?;
         Ok(Some(()))
     }
 
-    async fn set_aside(&self, bytes: usize) -> Result<Held, ReadError> {
+    /// What the connection may hold is taken at once: nobody else waits for it.
+    async fn set_aside(&self, bytes: usize) -> Result<OwnedSemaphorePermit, ReadError> {
         let bytes = u32::try_from(bytes).map_err(|_| ReadError::Length)?;
-        let _own = self.own.clone().acquire_many_owned(bytes).await.map_err(|_| ReadError::Ended)?;
-        let _all = self.budget.clone().acquire_many_owned(bytes).await.map_err(|_| ReadError::Ended)?;
-        Ok(Held { _own, _all })
+        let own = timeout(ROOM_WAIT, self.own.clone().acquire_many_owned(bytes)).await;
+        own.map_err(|_| ReadError::Crowded)?.map_err(|_| ReadError::Ended)
     }
 
-    async fn body<S: AsyncRead + Unpin>(&self, stream: &mut S, length: usize) -> Result<Bytes, ReadError> {
+    async fn body<S: AsyncRead + Unpin>(&self, stream: &mut S, length: usize) -> Result<(Bytes, Held), ReadError> {
+        let own = self.set_aside(length).await?;
+        let mut all = Share::default();
         let mut body = BytesMut::new();
         let mut filled = 0;
         let mut heard = Instant::now();
+        let mut reading = Duration::ZERO;
         while filled < length {
             if filled == body.len() {
-                body.resize(length.min((2 * filled).max(FIRST_BYTES)), 0);
+                let grown = length.min((2 * filled).max(FIRST_BYTES));
+                let room = timeout(ROOM_WAIT, self.budget.grow(&mut all, grown - filled)).await;
+                room.map_err(|_| ReadError::Crowded)?;
+                body.resize(grown, 0);
             }
-            let read = timeout(STALL, stream.read(&mut body[filled..])).await.map_err(|_| ReadError::Stalled)??;
+            // The pace is that of the peer: waiting for memory does not count.
+            let asked = Instant::now();
+            let read = timeout(patience(filled, reading), stream.read(&mut body[filled..])).await;
+            let read = read.map_err(|_| ReadError::Stalled)??;
+            reading += asked.elapsed();
             if read == 0 {
                 return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
             }
@@ -114,8 +138,15 @@ impl Reading {
                 let _ = self.inputs.try_send(Input::Heard(self.peer));
             }
         }
-        Ok(body.freeze())
+        Ok((body.freeze(), Held { _own: own, _all: all }))
     }
+}
+
+/// How long the next bytes of a message may take, when so many have come in this time.
+#[expect(clippy::cast_precision_loss, reason = "a message has at most 4 MiB")]
+fn patience(filled: usize, reading: Duration) -> Duration {
+    let due = BEGIN + Duration::from_secs_f64(filled as f64 / LEAST_BYTES_PER_S);
+    due.saturating_sub(reading).min(STALL)
 }
 
 /// The length of the next message; none at the end of the stream.
@@ -142,21 +173,95 @@ async fn length<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Option<usize>, R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use libp2p::futures::io::Cursor;
+    use std::{
+        pin::Pin,
+        task::{Context, Poll},
+    };
+
+    use libp2p::futures::{future::join_all, io::Cursor};
     use proptest::prelude::*;
 
-    fn reading() -> (Reading, mpsc::Receiver<Input>) {
+    fn reading(budget: &Arc<Budget>) -> (Reading, mpsc::Receiver<Input>) {
         let (inputs, inbox) = mpsc::channel(16);
         let own = Arc::new(Semaphore::new(MAX_MESSAGE_BYTES));
-        (Reading { peer: PeerId::random(), inputs, own: own.clone(), budget: own }, inbox)
+        (Reading { peer: PeerId::random(), inputs, own, budget: budget.clone() }, inbox)
+    }
+
+    /// Gives a few bytes at a time, then is silent for ever.
+    struct Trickle(usize, bool);
+
+    impl AsyncRead for Trickle {
+        fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+            self.1 = !self.1;
+            if self.0 == 0 {
+                return Poll::Pending;
+            }
+            if self.1 {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let bytes = into.len().min(self.0).min(FIRST_BYTES);
+            self.0 -= bytes;
+            Poll::Ready(Ok(bytes))
+        }
+    }
+
+    fn run<T>(test: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async { timeout(Duration::from_secs(8), test).await.expect("somebody waits for ever") })
+    }
+
+    #[test]
+    fn peers_that_claim_much_and_send_little_hold_nobody_up() {
+        run(async {
+            let budget = Arc::new(Budget::new(2 * MAX_MESSAGE_BYTES));
+            let readers: Vec<_> = (0..8).map(|_| reading(&budget)).collect();
+            let mut streams: Vec<_> = readers.iter().map(|_| Trickle(1, false)).collect();
+            let claims = readers
+                .iter()
+                .zip(&mut streams)
+                .map(|((reader, _), stream)| Box::pin(reader.body(stream, MAX_MESSAGE_BYTES)));
+            let slow = join_all(claims);
+            let (honest, _inbox) = reading(&budget);
+            let mut stream = Trickle(MAX_MESSAGE_BYTES, false);
+            tokio::select! {
+                biased;
+                _ = slow => panic!("who sends one byte has not sent it all"),
+                read = honest.body(&mut stream, MAX_MESSAGE_BYTES) => assert_eq!(read.unwrap().0.len(), MAX_MESSAGE_BYTES),
+            }
+        });
+    }
+
+    #[test]
+    fn messages_that_grow_into_the_same_memory_all_arrive() {
+        run(async {
+            let budget = Arc::new(Budget::new(2 * MAX_MESSAGE_BYTES));
+            let bodies = (0..8).map(|_| async {
+                let (reader, _inbox) = reading(&budget);
+                let mut stream = Trickle(MAX_MESSAGE_BYTES, false);
+                reader.body(&mut stream, MAX_MESSAGE_BYTES).await.map(|(body, _)| body.len()).unwrap()
+            });
+            assert_eq!(join_all(bodies).await, [MAX_MESSAGE_BYTES; 8]);
+        });
+    }
+
+    #[test]
+    fn a_byte_now_and_then_is_too_slow_and_the_least_pace_is_not() {
+        let every = Duration::from_secs(9);
+        let patient = (1..).take_while(|&at| patience(at as usize, every * at) >= every).count();
+        assert_eq!(patient, 0, "the second byte comes too late");
+        for s in 0..64 {
+            let filled = s * 64 * 1024;
+            assert!(patience(filled, Duration::from_secs(s as u64)) >= BEGIN - Duration::from_millis(1));
+        }
+        assert_eq!(patience(MAX_MESSAGE_BYTES - 1, Duration::ZERO), STALL);
     }
 
     /// Reads what is there, and says how it ended and how many messages there were.
     fn read(bytes: Vec<u8>) -> (Result<Option<()>, ReadError>, usize) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
-            let (reading, mut inbox) = reading();
-            let reading = Reading { budget: Arc::new(Semaphore::new(MAX_MESSAGE_BYTES)), ..reading };
+            let (reading, mut inbox) = reading(&Arc::new(Budget::new(MAX_MESSAGE_BYTES)));
             let mut stream = Cursor::new(bytes);
             for messages in 0.. {
                 match reading.one(&mut stream).await {
