@@ -2,6 +2,8 @@
 //!
 //! Asked by `main`. Keeps the files `api` and `gateway` that tell clients where to connect.
 
+mod stall;
+
 use std::{
     convert::Infallible,
     fs, io,
@@ -19,7 +21,7 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
@@ -29,9 +31,14 @@ use crate::{
     node::{Node, Upkeep},
     rpc::{Rpc, body::Body},
 };
+use stall::Stall;
 
-/// Connections at a time, on both listeners together.
-const CONNECTIONS: usize = 1024;
+/// Connections at a time to the RPC: its callers are few, and are the machine's own.
+const RPC_CONNECTIONS: usize = 256;
+/// Connections at a time to the gateway.
+const GATEWAY_CONNECTIONS: usize = 768;
+/// How long a client of the gateway may read nothing of its answer. A caller of the RPC may take its time.
+const STALL_WAIT: Duration = Duration::from_secs(120);
 /// How long a client may take to send a request's header.
 const HEADER_WAIT: Duration = Duration::from_secs(30);
 /// How long open calls may go on after the node was asked to stop.
@@ -47,6 +54,7 @@ pub struct Server {
     gateway_listener: TcpListener,
     rpc: Rpc,
     gateway: Gateway,
+    places: Places,
     /// Whether clients are told where it is.
     is_told: bool,
 }
@@ -55,6 +63,37 @@ pub struct Server {
 enum Door {
     Rpc(Rpc),
     Gateway(Gateway),
+}
+
+impl Door {
+    fn stall_wait(&self) -> Option<Duration> {
+        matches!(self, Self::Gateway(_)).then_some(STALL_WAIT)
+    }
+}
+
+/// Connections that may still come, for each door: strangers at the gateway take no place of the RPC's.
+#[derive(Debug)]
+struct Places {
+    rpc: Arc<Semaphore>,
+    gateway: Arc<Semaphore>,
+}
+
+impl Places {
+    fn new(rpc: usize, gateway: usize) -> Self {
+        Self { rpc: Arc::new(Semaphore::new(rpc)), gateway: Arc::new(Semaphore::new(gateway)) }
+    }
+
+    fn take(&self, door: &Door) -> Option<OwnedSemaphorePermit> {
+        let (places, name) = match door {
+            Door::Rpc(_) => (&self.rpc, "rpc"),
+            Door::Gateway(_) => (&self.gateway, "gateway"),
+        };
+        let place = Arc::clone(places).try_acquire_owned().ok();
+        if place.is_none() {
+            tracing::warn!(door = name, "a connection was refused, there are too many");
+        }
+        place
+    }
 }
 
 impl Server {
@@ -71,7 +110,8 @@ impl Server {
     ) -> io::Result<Self> {
         let rpc = Rpc::new(Arc::clone(&node), rpc_listener.local_addr()?, allow_origins);
         let gateway = Gateway::new(Arc::clone(&node));
-        Ok(Self { node, rpc_listener, gateway_listener, rpc, gateway, is_told: true })
+        let places = Places::new(RPC_CONNECTIONS, GATEWAY_CONNECTIONS);
+        Ok(Self { node, rpc_listener, gateway_listener, rpc, gateway, places, is_told: true })
     }
 
     /// The same server, its gateway changed like this.
@@ -96,7 +136,6 @@ impl Server {
         let addresses = [("api", self.rpc_listener.local_addr()?), ("gateway", self.gateway_listener.local_addr()?)];
         let _told = self.is_told.then(|| Told::write(self.node.store.folder(), addresses)).transpose()?;
         let graceful = GracefulShutdown::new();
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
         let mut beats = interval(BEAT_EVERY);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut upkeep = Upkeep::new();
@@ -119,13 +158,14 @@ impl Server {
                 accepted = self.rpc_listener.accept() => (accepted, Door::Rpc(self.rpc.clone())),
                 accepted = self.gateway_listener.accept() => (accepted, Door::Gateway(self.gateway.clone())),
             };
-            match (accepted, Arc::clone(&places).try_acquire_owned()) {
-                (Ok((stream, _)), Ok(place)) => serve(stream, door, &graceful, place),
+            match accepted {
                 // Full: the client sees its connection closed and may come again.
-                (Ok(_), Err(_)) => tracing::warn!(limit = CONNECTIONS, "a connection was refused, there are too many"),
-                (Err(error), _) => {
-                    sleep(pause_after(&error)).await;
+                Ok((stream, _)) => {
+                    if let Some(place) = self.places.take(&door) {
+                        serve(stream, door, &graceful, place);
+                    }
                 }
+                Err(error) => sleep(pause_after(&error)).await,
             }
         }
         drop((self.rpc_listener, self.gateway_listener));
@@ -139,9 +179,10 @@ impl Server {
     }
 }
 
-fn serve(stream: TcpStream, door: Door, graceful: &GracefulShutdown, place: tokio::sync::OwnedSemaphorePermit) {
+fn serve(stream: TcpStream, door: Door, graceful: &GracefulShutdown, place: OwnedSemaphorePermit) {
     // Small answers go out at once.
     let _ = stream.set_nodelay(true);
+    let stream = Stall::new(stream, door.stall_wait());
     let service = service_fn(move |request| answer(door.clone(), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -196,4 +237,50 @@ impl Drop for Told {
 pub(crate) fn multiaddr(address: SocketAddr) -> String {
     let family = if address.is_ipv4() { "ip4" } else { "ip6" };
     format!("/{family}/{}/tcp/{}", address.ip(), address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        sync::oneshot,
+    };
+
+    use super::*;
+    use crate::{node::Limits, store::StoreOptions};
+
+    const DEADLINE: Duration = Duration::from_secs(20);
+
+    /// The status line, or nothing where the connection was refused.
+    async fn ask(address: SocketAddr, request: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let mut answer = Vec::new();
+        let asked = async {
+            stream.write_all(request.as_bytes()).await?;
+            stream.read_to_end(&mut answer).await
+        };
+        // A connection that is refused may end in an error.
+        let _ = timeout(DEADLINE, asked).await.unwrap();
+        String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_gateway_whose_places_are_all_taken_leaves_the_rpc_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = StoreOptions { segment_bytes: 1 << 20, reserve_bytes: 0, ..StoreOptions::default() };
+        let node = Node::open(folder.path(), options, Limits { storage_max_bytes: 1 << 40 }).unwrap();
+        let rpc_listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let gateway_listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (rpc, gateway) = (rpc_listener.local_addr().unwrap(), gateway_listener.local_addr().unwrap());
+        let mut server = Server::new(node, rpc_listener, gateway_listener, &[]).unwrap();
+        server.places = Places::new(1, 2);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let served = tokio::spawn(server.run(async move { _ = stopped.await }, || {}));
+        let held = [TcpStream::connect(gateway).await.unwrap(), TcpStream::connect(gateway).await.unwrap()];
+        let head = "HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
+        assert_eq!(ask(gateway, &format!("GET / {head}")).await, "");
+        assert_eq!(ask(rpc, &format!("POST /api/v0/version {head}")).await, "HTTP/1.1 200 OK");
+        drop((held, stop));
+        timeout(DEADLINE, served).await.unwrap().unwrap().unwrap();
+    }
 }

@@ -67,11 +67,17 @@ fn unnamed(beside: &Path) -> io::Result<File> {
 /// All entries of an archive stand below one name, in place of which `output` stands.
 fn unpack(archive: &File, output: &Path) -> io::Result<()> {
     let mut archive = Archive::new(archive);
+    let mut is_link = false;
     for entry in archive.entries()? {
         let mut entry = entry?;
+        // All that follows would be written to where the archive's own link points.
+        if is_link {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "an entry follows a root that is a symbolic link"));
+        }
         let name = entry.path()?.into_owned();
         // What leads out of the folder is left out: an archive is a stranger's.
         let below: PathBuf = name.components().skip(1).filter(|part| matches!(part, Component::Normal(_))).collect();
+        is_link = below.as_os_str().is_empty() && entry.header().entry_type() == EntryType::Symlink;
         let path =
             if below.as_os_str().is_empty() { folder_or_file(output, &entry, &name) } else { output.join(below) };
         if leads_through_a_link(output, &path) {
@@ -156,5 +162,16 @@ mod tests {
             [("x", EntryType::Directory, ""), ("x/l", EntryType::Symlink, target), ("x/l/a", EntryType::Regular, "hi")];
         assert!(unpack(&archive(&entries), &output).is_err());
         assert!(!outside.path().join("a").exists());
+    }
+
+    #[test]
+    fn nothing_is_written_through_a_root_that_is_a_link() {
+        for below in ["x/owned", "x"] {
+            let (place, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+            let target = if below == "x" { outside.path().join("owned") } else { outside.path().to_owned() };
+            let entries = [("x", EntryType::Symlink, target.to_str().unwrap()), (below, EntryType::Regular, "hi")];
+            assert!(unpack(&archive(&entries), &place.path().join("here")).is_err(), "{below}");
+            assert!(!outside.path().join("owned").exists(), "{below}");
+        }
     }
 }

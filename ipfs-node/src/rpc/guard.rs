@@ -2,9 +2,12 @@
 //!
 //! Asked for every request, before anything else is read. The rules are Kubo's.
 
+use std::{net::IpAddr, str::FromStr as _};
+
 use hyper::{
     HeaderMap, Method, Response, StatusCode,
     header::{self, HeaderName, HeaderValue},
+    http::uri::Authority,
 };
 
 use super::body::Body;
@@ -39,6 +42,25 @@ impl Guard {
             return Some(refusal);
         }
         (!self.may_call(headers)).then(|| plain(StatusCode::FORBIDDEN, "403 - Forbidden\n"))
+    }
+
+    /// The answer to a `GET` that goes no further; `None` when it may.
+    ///
+    /// A page's own request says no origin here, and a page may be of a name that its owner made to point to this machine.
+    /// Such a name has a dot and is not ours, so it is told by the host that was asked.
+    pub(crate) fn check_reading(&self, headers: &HeaderMap) -> Option<Response<Body>> {
+        let host = headers.get(header::HOST).map(|host| host.to_str().unwrap_or("?."));
+        let may_read = self.may_call(headers) && host.is_none_or(|host| self.is_own_host(host));
+        (!may_read).then(|| plain(StatusCode::FORBIDDEN, "403 - Forbidden\n"))
+    }
+
+    /// An address, a name of the local network, or the host of an origin that may call.
+    fn is_own_host(&self, host: &str) -> bool {
+        let name = Authority::from_str(host).map(|authority| authority.host().to_ascii_lowercase()).unwrap_or_default();
+        let is_address = name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+        let is_local = !name.is_empty() && (!name.contains('.') || name.ends_with(".localhost"));
+        let is_allowed = || self.origins.iter().any(|origin| origin.split_once("://").is_some_and(|(_, o)| o == host));
+        is_address || is_local || self.allows_any() || is_allowed()
     }
 
     /// The headers that let a page of an allowed origin read the answer.
@@ -141,6 +163,26 @@ mod tests {
             status(&Method::POST, &[("origin", "http://localhost:5001"), ("referer", "https://evil/")]),
             Some(403)
         );
+    }
+
+    #[test]
+    fn scrapers_read_and_pages_of_other_names_do_not() {
+        let guard = Guard::new(5001, &["https://ok.example:5001".to_owned()]);
+        let may_read = |headers: &[(&str, &str)]| {
+            let pair = |(name, value): &(&str, &str)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
+            guard.check_reading(&headers.iter().map(pair).collect()).is_none()
+        };
+        for host in ["127.0.0.1:5001", "[::1]:5001", "localhost:5001", "192.0.2.1", "ipfs-node:5001", "ok.example:5001"]
+        {
+            assert!(may_read(&[("host", host), ("user-agent", "Prometheus/3.0")]), "{host}");
+        }
+        assert!(may_read(&[]));
+        for host in ["evil.example:5001", "127.0.0.1.evil.example", "", "a b"] {
+            assert!(!may_read(&[("host", host), ("user-agent", "Prometheus/3.0")]), "{host}");
+        }
+        let own = ("host", "127.0.0.1:5001");
+        assert!(!may_read(&[own, ("origin", "https://evil.example")]));
+        assert!(!may_read(&[own, ("user-agent", "Mozilla/5.0")]));
     }
 
     #[test]

@@ -80,7 +80,8 @@ impl Rpc {
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let path = request.uri().path();
         if path == "/debug/metrics/prometheus" {
-            return answer::metrics(&self.node);
+            let refusal = self.guard.check_reading(request.headers());
+            return refusal.unwrap_or_else(|| answer::metrics(&self.node));
         }
         let Some(command) = path.strip_prefix(PREFIX).map(str::to_owned) else {
             return plain(StatusCode::NOT_FOUND, "404 page not found\n");
