@@ -55,10 +55,10 @@ impl Hosts {
     }
 
     /// Where a request leads.
-    pub(super) fn lead<S: Source>(&self, source: &S, head: &Parts) -> Result<Lead, Stop<S::Fault>> {
+    pub(super) fn lead<S: Source>(&self, source: &S, head: &Parts, look: Look) -> Result<Lead, Stop<S::Fault>> {
         let host = host(&head.headers);
         let path = head.uri.path();
-        let asks = Asks { source, head };
+        let asks = Asks { source, head, look };
         if self.knows(&host) {
             if !has_space(path) {
                 return Ok(Lead::Nowhere);
@@ -103,6 +103,7 @@ impl Hosts {
 struct Asks<'a, S> {
     source: &'a S,
     head: &'a Parts,
+    look: Look,
 }
 
 impl<S: Source> Asks<'_, S> {
@@ -174,7 +175,7 @@ impl<S: Source> Asks<'_, S> {
         if !is_domain(domain) {
             return Ok(false);
         }
-        Ok(self.source.name(domain, Look::Everywhere).map_err(Stop::Fault)?.is_some())
+        Ok(self.source.name(domain, self.look).map_err(Stop::Fault)?.is_some())
     }
 
     fn is_https(&self) -> bool {

@@ -96,7 +96,8 @@ impl<'a, S: Source> Visit<'a, S> {
     fn begin(hosts: &Hosts, source: &'a S, head: &'a Parts, beside: &mut HeaderMap) -> Result<Self, Stop<S::Fault>> {
         let query = Query::read(head.uri.query().unwrap_or_default());
         protocol_handler(&query)?;
-        let (uri_path, origin) = match hosts.lead(source, head)? {
+        let look = if ask::is_only_if_cached(&head.headers) { Look::Here } else { Look::Everywhere };
+        let (uri_path, origin) = match hosts.lead(source, head, look)? {
             Lead::To { path, origin } => (path, origin),
             Lead::Elsewhere(to) => return Err(redirect(StatusCode::MOVED_PERMANENTLY, &to)?.into()),
             Lead::Nowhere => return Err(Refusal::Nowhere.into()),
@@ -106,7 +107,6 @@ impl<'a, S: Source> Visit<'a, S> {
         let path = AskedPath::read(&uri_path)?;
         beside.insert(headers::X_IPFS_PATH, headers::path_text(&path.text));
         let wish = format::wish(&query, &head.headers)?;
-        let look = if ask::is_only_if_cached(&head.headers) { Look::Here } else { Look::Everywhere };
         let visit = Self { source, head, query, path, origin, life: Life::Forever, look, wish, roots: None };
         visit.key_in_base_36()?;
         Ok(visit)

@@ -107,3 +107,13 @@ fn a_service_worker_may_be_registered_where_a_root_has_its_own_host() {
     let got = get("/a.txt").at(format!("{cid}.ipfs.localhost")).with("service-worker", "script").of(&world);
     assert_eq!(got.status, 200);
 }
+
+#[test]
+fn a_domain_is_looked_for_only_here_when_the_client_wants_only_what_is_here() {
+    let (mut world, cid) = world();
+    world.name("docs.example.org", format!("/ipfs/{cid}"), Some(60));
+    world.names_elsewhere.insert("docs.example.org".to_owned());
+    let ask = get("/a.txt").at("docs.example.org");
+    assert_eq!(ask.clone().of(&world).status, 200);
+    assert_eq!(ask.with("cache-control", "only-if-cached").of(&world).status, 404);
+}

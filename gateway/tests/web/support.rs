@@ -19,6 +19,8 @@ pub(crate) struct World {
     /// Blocks that others have.
     pub(crate) elsewhere: HashSet<Cid>,
     pub(crate) names: HashMap<String, Named>,
+    /// Names that only others know.
+    pub(crate) names_elsewhere: HashSet<String>,
     pub(crate) records: HashMap<Cid, Record>,
 }
 
@@ -30,8 +32,9 @@ impl Source for World {
         Ok(self.blocks.get(cid).filter(|_| is_here).cloned())
     }
 
-    fn name(&self, name: &str, _: Look) -> Result<Option<Named>, String> {
-        Ok(self.names.get(name).cloned())
+    fn name(&self, name: &str, look: Look) -> Result<Option<Named>, String> {
+        let is_here = look == Look::Everywhere || !self.names_elsewhere.contains(name);
+        Ok(self.names.get(name).filter(|_| is_here).cloned())
     }
 
     fn record(&self, key: &Cid, _: Look) -> Result<Option<Record>, String> {
