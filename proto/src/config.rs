@@ -442,7 +442,7 @@ section! {
         connections: u32 = 256,
         /// The memory for blocks that are on their way to peers and from them.
         exchange_mib: u32 = 32,
-        /// Trustless gateways that are asked for what no peer has, `http://127.0.0.1:8081`. Without TLS.
+        /// Trustless gateways that are asked for what no peer has, `https://gateway.example.org`.
         gateways: Vec<String> = Vec::new(),
         /// Whether the gateway gets from peers what is not here.
         gateway_fetch: bool = true,

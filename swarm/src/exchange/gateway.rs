@@ -20,9 +20,9 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
-use tokio::{net::TcpStream, sync::mpsc, task::JoinSet, time::timeout};
+use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 
-use super::driver::Input;
+use super::{driver::Input, secure::Secure};
 
 /// A gateway may look for the block itself.
 const WAIT: Duration = Duration::from_secs(30);
@@ -33,15 +33,18 @@ pub(super) struct Gateways {
     bases: Arc<[String]>,
     /// Which is asked first; it changes when one fails.
     first: Arc<AtomicUsize>,
+    secure: Secure,
 }
 
 /// Why a gateway gave no block.
 #[derive(Debug, Error)]
-enum GatewayError {
-    #[error("its address is none that can be asked, such as http://127.0.0.1:8080")]
+pub(super) enum GatewayError {
+    #[error("its address is none that can be asked, such as https://gateway.example.org")]
     Address,
     #[error("it cannot be reached")]
     Unreachable(#[from] io::Error),
+    #[error("it is not who it should be")]
+    Untrusted(#[source] io::Error),
     #[error("it does not speak HTTP")]
     Http(#[from] hyper::Error),
     #[error("it answered {0}")]
@@ -56,33 +59,34 @@ enum GatewayError {
 
 /// Those that can be asked, without a slash at their ends. Others are told of in the log.
 pub(super) fn usable(gateways: &[String]) -> Vec<String> {
-    let (usable, others): (Vec<_>, Vec<_>) = gateways.iter().partition(|base| base.starts_with("http://"));
+    let (usable, others): (Vec<_>, Vec<_>) =
+        gateways.iter().partition(|base| ["http://", "https://"].iter().any(|scheme| base.starts_with(scheme)));
     for gateway in others {
-        tracing::warn!(%gateway, "gateway cannot be asked: only http:// can, put a proxy for TLS before it");
+        tracing::warn!(%gateway, "gateway cannot be asked: its address begins neither with https:// nor with http://");
     }
     usable.into_iter().map(|base| base.trim_end_matches('/').to_owned()).collect()
 }
 
 impl Gateways {
     pub(super) fn new(bases: Vec<String>) -> Self {
-        Self { bases: bases.into(), first: Arc::default() }
+        Self { bases: bases.into(), first: Arc::default(), secure: Secure::web() }
     }
 
     /// Asks one after the other, and tells the driver.
     pub(super) fn ask(&self, cid: Cid, inputs: mpsc::Sender<Input>) {
-        let (bases, first) = (self.bases.clone(), self.first.clone());
+        let (bases, first, secure) = (self.bases.clone(), self.first.clone(), self.secure.clone());
         tokio::spawn(async move {
-            let bytes = from_any(&bases, &first, &cid).await;
+            let bytes = from_any(&secure, &bases, &first, &cid).await;
             let _ = inputs.send(Input::FromGateway(cid, bytes)).await;
         });
     }
 }
 
-async fn from_any(bases: &[String], first: &AtomicUsize, cid: &Cid) -> Option<Bytes> {
+async fn from_any(secure: &Secure, bases: &[String], first: &AtomicUsize, cid: &Cid) -> Option<Bytes> {
     let begun = first.load(Ordering::Relaxed);
     for at in (0..bases.len()).map(|at| (begun + at) % bases.len()) {
         let gateway = &bases[at];
-        match timeout(WAIT, from_one(gateway, cid)).await.unwrap_or(Err(GatewayError::TimedOut)) {
+        match timeout(WAIT, from_one(secure, gateway, cid)).await.unwrap_or(Err(GatewayError::TimedOut)) {
             Ok(bytes) => {
                 first.store(at, Ordering::Relaxed);
                 return Some(bytes);
@@ -95,17 +99,16 @@ async fn from_any(bases: &[String], first: &AtomicUsize, cid: &Cid) -> Option<By
     None
 }
 
-async fn from_one(base: &str, cid: &Cid) -> Result<Bytes, GatewayError> {
+pub(super) async fn from_one(secure: &Secure, base: &str, cid: &Cid) -> Result<Bytes, GatewayError> {
     let uri: Uri = format!("{base}/ipfs/{cid}?format=raw").parse().map_err(|_| GatewayError::Address)?;
-    let (Some("http"), Some(host)) = (uri.scheme_str(), uri.host()) else { return Err(GatewayError::Address) };
-    let port = uri.port_u16().unwrap_or(80);
-    let stream = TcpStream::connect((host.trim_matches(['[', ']']), port)).await?;
+    let authority = uri.authority().ok_or(GatewayError::Address)?;
+    let stream = secure.connect(&uri).await?;
     let (mut send, connection) = handshake::<_, Empty<Bytes>>(TokioIo::new(stream)).await?;
     // Dropped at the end of the question, and with it the connection.
     let mut driver = JoinSet::new();
     driver.spawn(connection);
     let request = Request::get(uri.path_and_query().map_or("/", |path| path.as_str()));
-    let request = request.header(HOST, format!("{host}:{port}")).header(ACCEPT, RAW).body(Empty::new());
+    let request = request.header(HOST, authority.as_str()).header(ACCEPT, RAW).body(Empty::new());
     let answer = send.send_request(request.map_err(|_| GatewayError::Address)?).await?;
     if !answer.status().is_success() {
         return Err(GatewayError::Refused(answer.status()));

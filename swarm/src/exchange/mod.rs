@@ -17,6 +17,7 @@ mod peers;
 mod reading;
 mod room;
 mod search;
+mod secure;
 mod serving;
 mod session;
 mod writing;
