@@ -138,9 +138,12 @@ impl CommandLine {
         let feeding = feed(&mut child, file.to_vec());
         let said = (read(child.stdout.take(), ANSWER_BYTES), read(child.stderr.take(), WORDS_BYTES));
         // A program that wanted no more of its file says why. One that says too much is ended when `child` is dropped.
-        let feeding = async { drop(feeding.await) };
+        let feeding = async {
+            drop(feeding.await);
+            Ok(())
+        };
         let reading = async { tokio::try_join!(said.0, said.1) };
-        let ((), (stdout, stderr)) = tokio::try_join!(async { Ok(feeding.await) }, reading)?;
+        let ((), (stdout, stderr)) = tokio::try_join!(feeding, reading)?;
         Ok(Output { status: child.wait().await?, stdout, stderr })
     }
 }
