@@ -62,6 +62,14 @@ impl Shelf {
         }
     }
 
+    /// A full key forgets its oldest provider: a crowd that came first does not shut out those who come later. A key's
+    /// providers stand in the order in which they came.
+    fn make_room_at(&mut self, key: &RecordKey) {
+        let Some(all) = self.providers.get(key).filter(|all| all.len() >= PROVIDERS_PER_KEY) else { return };
+        let oldest = all[0].provider;
+        self.remove_provider(key, &oldest);
+    }
+
     fn forget_oldest_provider(&mut self) {
         if let Some((key, provider)) = self.provider_order.front().cloned() {
             self.remove_provider(&key, &provider);
@@ -110,14 +118,9 @@ impl RecordStore for Shelf {
             return Err(store::Error::ValueTooLarge);
         }
         record.addresses.truncate(ADDRESSES_PER_PROVIDER);
-        let known = self.providers.get_mut(&record.key);
-        if let Some(same) = known.and_then(|all| all.iter_mut().find(|kept| kept.provider == record.provider)) {
-            *same = record;
-            return Ok(());
-        }
-        if self.providers.get(&record.key).is_some_and(|all| all.len() >= PROVIDERS_PER_KEY) {
-            return Err(store::Error::MaxProvidedKeys);
-        }
+        // Who says it again is the newest again.
+        self.remove_provider(&record.key, &record.provider);
+        self.make_room_at(&record.key);
         if self.provider_order.len() >= PROVIDERS {
             self.forget_oldest_provider();
         }
@@ -191,11 +194,32 @@ mod tests {
         let mut shelf = Shelf::new(PeerId::random());
         assert!(shelf.put(Record::new(key(1), vec![0; VALUE_BYTES + 1])).is_err());
         assert!(shelf.put(Record::new(RecordKey::from(vec![0; KEY_BYTES + 1]), Vec::new())).is_err());
-        let crowd = (0..PROVIDERS_PER_KEY).map(|_| PeerId::random());
-        for provider in crowd {
-            shelf.add_provider(ProviderRecord::new(key(1), provider, Vec::new())).unwrap();
+        assert!(
+            shelf
+                .add_provider(ProviderRecord::new(
+                    RecordKey::from(vec![0; KEY_BYTES + 1]),
+                    PeerId::random(),
+                    Vec::new()
+                ))
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn a_crowd_at_a_key_makes_room_for_who_comes_later_and_who_renews_stays() {
+        let mut shelf = Shelf::new(PeerId::random());
+        let crowd: Vec<_> = (0..PROVIDERS_PER_KEY).map(|_| PeerId::random()).collect();
+        for provider in crowd.iter().chain([&crowd[0]]) {
+            shelf.add_provider(ProviderRecord::new(key(1), *provider, Vec::new())).unwrap();
         }
-        assert!(shelf.add_provider(ProviderRecord::new(key(1), PeerId::random(), Vec::new())).is_err());
+        let late = PeerId::random();
+        shelf.add_provider(ProviderRecord::new(key(1), late, Vec::new())).unwrap();
+        let kept: Vec<_> = shelf.providers(&key(1)).into_iter().map(|record| record.provider).collect();
+        assert_eq!(kept.len(), PROVIDERS_PER_KEY);
+        assert!(kept.contains(&late), "the newest is taken");
+        assert!(kept.contains(&crowd[0]), "who renewed is not the oldest");
+        assert!(!kept.contains(&crowd[1]), "the oldest made room");
+        assert_eq!(shelf.provider_order.len(), PROVIDERS_PER_KEY);
     }
 
     #[test]
