@@ -1,5 +1,6 @@
 //! The parts of `ipfs-shim`, for its program and its tests.
 
+pub mod absence;
 pub mod blocks;
 pub mod copies;
 pub mod daemon_of;

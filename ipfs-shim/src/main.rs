@@ -8,6 +8,7 @@ use std::{process::ExitCode, time::Duration};
 use comment_store::Options;
 use daemon::{Boot, Failure, memory};
 use ipfs_shim::{
+    absence,
     blocks::{Desk, Published, batching, hurrying},
     copies::Copies,
     daemon_of,
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
             let (hurry, hurried) = hurrying();
             let desk = Desk::new(kubo.clone(), puts, published).hurrying(hurry);
             let desk = Copies::introduce(copies.as_ref(), desk, &running);
+            let absent = absence::of_remote(ipfs.daemon, kubo.clone(), running.pulse());
             let publish = async {
                 let store =
                     wait_for_store(&running.path(&comments), &Options::from(&running.all().comment_store)).await?;
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
             tokio::select! {
                 served = running.serve(questions, desk) => served,
                 Err(error) = publish => Err(Failure::from(error)),
+                never = absent => match never {},
                 () = batcher.run() => Err(Failure::failed("nobody was left who could put blocks")),
             }
         })

@@ -50,6 +50,16 @@ impl Place {
         }
     }
 
+    /// What to do when nobody is there: only a daemon of this tree is started again by itself.
+    pub(super) fn advice(&self) -> &'static str {
+        match self {
+            Self::File(_) => "it is being restarted, ask again in a few seconds",
+            Self::At { .. } => {
+                "check `[ipfs] remote` (for a Cluster `[ipfs] cluster`) and whether that daemon runs and can be reached"
+            }
+        }
+    }
+
     pub(super) fn secret(&self) -> Option<&HeaderValue> {
         match self {
             Self::File(_) => None,

@@ -115,7 +115,7 @@ impl Pool {
         let rpc = self.rpc()?;
         let began = Instant::now();
         let connect = async {
-            let unreachable = |cause| RpcError::Connect { rpc: rpc.clone(), cause };
+            let unreachable = |cause| RpcError::Connect { rpc: rpc.clone(), advice: self.place.advice(), cause };
             let stream = TcpStream::connect(&rpc).await.map_err(unreachable)?;
             // Without this the tail of a question waits for the kernel's 40 ms.
             stream.set_nodelay(true).map_err(unreachable)?;

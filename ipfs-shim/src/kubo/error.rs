@@ -49,10 +49,12 @@ pub enum RpcError {
         text: String,
     },
     /// Nobody accepts connections at the address.
-    #[error("cannot connect to the IPFS daemon at {rpc}; it is being restarted, ask again in a few seconds")]
+    #[error("cannot connect to the IPFS daemon at {rpc}; {advice}")]
     Connect {
         /// Host and port.
         rpc: String,
+        /// What to do, which differs for a daemon of this tree and one elsewhere.
+        advice: &'static str,
         /// What the system said.
         #[source]
         cause: io::Error,
