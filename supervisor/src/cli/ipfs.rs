@@ -69,7 +69,10 @@ fn table(kind: IpfsDaemon, state: &DaemonState, process: Option<&InstanceStatus>
     line("peers", state.peers.map_or_else(unknown, |peers| peers.to_string()));
     line("stores", state.repo_bytes.map_or_else(unknown, |bytes| format!("{} MiB", bytes.div_ceil(MIB))));
     let queue = state.stored_seq.0.saturating_sub(state.published_seq.0);
-    line("queue", format!("{queue} of {} comments are not published yet", state.stored_seq));
+    // Before the first answer of the daemon the publisher has not counted: zero would be a guess.
+    let was_reached = state.reachable || state.version.is_some();
+    let waiting = || format!("{queue} of {} comments are not published yet", state.stored_seq);
+    line("queue", if was_reached { waiting() } else { unknown() });
     line("root", state.published_root.map_or_else(unknown, |root| root.to_string()));
     if let Some((process, memory)) = process.and_then(|one| Some((one, one.memory?))) {
         line("memory", in_words(process.rss_anon_bytes, &memory));
@@ -156,6 +159,14 @@ root:      not known yet
 Cluster:   http://127.0.0.1:9094, answers; root not known yet ONLY on 1 of 2 peers
 ";
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn the_queue_of_a_daemon_that_never_answered_is_not_known() {
+        let away = DaemonState { reachable: false, version: None, ..state() };
+        assert!(table(IpfsDaemon::Remote, &away, None).contains("queue:     not known yet\n"));
+        let gone = DaemonState { reachable: false, ..state() };
+        assert!(table(IpfsDaemon::Remote, &gone, None).contains("queue:     2 of 9"));
     }
 
     #[test]
