@@ -6,7 +6,10 @@ use daemon::Failure;
 use hyper::header::HeaderValue;
 use proto::config::{Ipfs, IpfsDaemon};
 
-use crate::kubo::Place;
+use crate::{
+    kubo::{CommandLine, Kubo, Place, Waits},
+    metrics::Metrics,
+};
 
 /// A secret is a line; whatever is longer is another file.
 const SECRET_BYTES: usize = 4_096;
@@ -46,6 +49,16 @@ pub fn repository(daemon: IpfsDaemon) -> &'static str {
         IpfsDaemon::Embedded | IpfsDaemon::Remote => "ipfs",
         IpfsDaemon::Kubo => "kubo",
     }
+}
+
+/// The daemon, over its RPC or its command line.
+///
+/// # Errors
+///
+/// When it asks for a secret that cannot be read.
+pub fn kubo(config: &Ipfs, repository: &Path, waits: Waits, metrics: &Metrics) -> Result<Kubo, SecretError> {
+    let program = CommandLine::configured(config, repository.to_owned());
+    Ok(Kubo::new(place(config, repository)?, waits, metrics.clone()).with_command_line(program))
 }
 
 /// Where the daemon's RPC is.

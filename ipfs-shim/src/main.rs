@@ -1,7 +1,6 @@
 //! `ipfs-shim`: the one box that talks to an IPFS daemon, and shields the rest from it.
 //!
-//! Asked by `http-front`, `ingest-server`, `sync-agent` and the operator. Asks no box; it calls the daemon over HTTP.
-//! Reads the comment store and publishes what is in it. Keeps `<data_dir>/ipfs-shim`: how far publishing is.
+//! Asked by `http-front`, `ingest-server`, `sync-agent` and the operator. Asks no box. Keeps how far publishing is.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -12,7 +11,7 @@ use ipfs_shim::{
     blocks::{Desk, Published, batching, hurrying},
     copies::Copies,
     daemon_of,
-    kubo::{CommandLine, Kubo, Waits},
+    kubo::Waits,
     metrics::Metrics,
     publish::{Publisher, Settings, wait_for_store},
 };
@@ -25,7 +24,7 @@ fn main() -> ExitCode {
         let questions = boot.answers::<Blocks>();
         let data = boot.places().data_dir.clone();
         // LMDB's readers write themselves into its lock file; nothing else of the store is written here.
-        let _readers = boot.writes(data.join("comments").join("lock.mdb"));
+        let _readers = boot.writes(data.join("comments/lock.mdb"));
         let comments = boot.reads(data.join("comments"));
         let folder = boot.writes(data.join("ipfs-shim"));
         let repository = boot.reads(data.join(daemon_of::repository(boot.all().ipfs.daemon)));
@@ -33,19 +32,17 @@ fn main() -> ExitCode {
             let metrics = running.register(Metrics::registered);
             let waits = Waits::of(Duration::from_millis(config.answer_wait_ms));
             let ipfs = &running.all().ipfs;
-            let place = daemon_of::place(ipfs, &running.path(&repository))?;
             let copies = Copies::configured(ipfs, waits)?;
-            let kubo = Kubo::new(place, waits, metrics.clone());
-            let kubo = kubo.with_command_line(CommandLine::configured(ipfs, running.path(&repository)));
+            let kubo = daemon_of::kubo(ipfs, &running.path(&repository), waits, &metrics)?;
             let (puts, batcher) = batching(kubo.clone());
             let (tell, published) = watch::channel(Published::default());
             let (hurry, hurried) = hurrying();
+            let absent = absence::of_remote(ipfs.daemon, kubo.clone(), running.pulse());
             let desk = Desk::new(kubo.clone(), puts, published).hurrying(hurry);
             let desk = Copies::introduce(copies.as_ref(), desk, &running);
-            let absent = absence::of_remote(ipfs.daemon, kubo.clone(), running.pulse());
             let publish = async {
-                let store =
-                    wait_for_store(&running.path(&comments), &Options::from(&running.all().comment_store)).await?;
+                let options = Options::from(&running.all().comment_store);
+                let store = wait_for_store(&running.path(&comments), &options).await?;
                 let settings = Settings::new(running.path(&folder), &config);
                 let mut publisher = Publisher::open(kubo, store.clone(), settings, tell, metrics)?.hurried_by(hurried);
                 let Some(copies) = copies else { return publisher.run().await };

@@ -50,8 +50,16 @@ impl Gate {
             return Err(ConnectionDenied::new(Turned::Filtered));
         }
         let Some(ip) = ip(address).filter(|ip| !ip.is_loopback()) else { return Ok(()) };
-        let same = self.from.values().filter(|other| **other == ip).count();
+        let same = self.from.values().filter(|other| place(**other) == place(ip)).count();
         if same >= self.per_address as usize { Err(ConnectionDenied::new(Turned::Crowd)) } else { Ok(()) }
+    }
+}
+
+/// What one subscriber has: an IPv4 address, or an IPv6 network of 64 bits.
+fn place(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => IpAddr::V6((u128::from(ip) >> 64 << 64).into()),
+        ip @ IpAddr::V4(_) => ip,
     }
 }
 
@@ -121,5 +129,25 @@ impl NetworkBehaviour for Gate {
 
     fn poll(&mut self, _: &mut Context<'_>) -> Poll<ToSwarm<Infallible, THandlerInEvent<Self>>> {
         Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn come(gate: &mut Gate, number: usize, address: &str) -> bool {
+        let remote = address.parse().unwrap();
+        let (id, peer) = (ConnectionId::new_unchecked(number), PeerId::random());
+        gate.handle_established_inbound_connection(id, peer, &Multiaddr::empty(), &remote).is_ok()
+    }
+
+    #[test]
+    fn all_addresses_of_an_ipv6_network_count_as_one_place() {
+        let mut gate = Gate::new(Filters::default(), 2);
+        assert!(come(&mut gate, 1, "/ip6/2001:db8::1/tcp/1"));
+        assert!(come(&mut gate, 2, "/ip6/2001:db8::2/tcp/1"));
+        assert!(!come(&mut gate, 3, "/ip6/2001:db8::ffff:3/tcp/1"));
+        assert!(come(&mut gate, 4, "/ip6/2001:db8:0:1::1/tcp/1"), "another network");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use libp2p::{Multiaddr, PeerId};
 
 /// Who began a connection or a stream.
@@ -96,7 +97,7 @@ pub struct Message {
     /// Who published it.
     pub from: PeerId,
     /// What it says.
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// Its number among its publisher's messages.
     pub sequence: u64,
     /// Where it was published.

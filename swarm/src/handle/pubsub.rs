@@ -6,17 +6,18 @@ use tokio::sync::mpsc;
 use super::Swarm;
 use crate::{
     errors::{Gone, PubsubError},
+    host::Parcel,
     views::Message,
 };
 
 /// The messages of a topic. Dropped, the topic is read no more. Who reads slowly loses messages.
 #[derive(Debug)]
-pub struct Subscription(mpsc::Receiver<Message>);
+pub struct Subscription(mpsc::Receiver<Parcel>);
 
 impl Subscription {
     /// The next message; none when the peer has stopped.
     pub async fn next(&mut self) -> Option<Message> {
-        self.0.recv().await
+        self.0.recv().await.map(|(message, _)| message)
     }
 }
 

@@ -138,7 +138,8 @@ impl Host {
 
     /// Closes the least useful connections above three quarters of the limit.
     pub(super) fn trim(&mut self, now: Instant) {
-        let allowed = self.limits.connections as usize / 4 * 3;
+        let connections = self.limits.connections as usize;
+        let allowed = connections - connections / 4;
         let excess = self.peers.links().saturating_sub(allowed);
         if excess == 0 {
             return;

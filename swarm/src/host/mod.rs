@@ -27,7 +27,7 @@ use tokio::{
 };
 
 pub(crate) use search::Hunt;
-pub(crate) use topics::Topics;
+pub(crate) use topics::{Parcel, Topics};
 
 use crate::{
     behaviour::{Behaviour, BehaviourEvent},

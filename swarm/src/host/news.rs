@@ -3,7 +3,7 @@
 use libp2p::{Multiaddr, PeerId, identify, kad, mdns, ping};
 
 use super::Host;
-use crate::{behaviour::BehaviourEvent, dht::Net, views::Identity};
+use crate::{behaviour::BehaviourEvent, dht::Net, scope::Scope, views::Identity};
 
 /// After so many unanswered pings in a row a connection is given up.
 const MISSED_PINGS: u32 = 2;
@@ -42,6 +42,12 @@ impl Host {
         for net in [Net::Wide, Net::Local] {
             self.route(net, peer, &identity);
         }
+        // Who is met far away may not send us to this machine or its neighbours.
+        let is_near = self
+            .peers
+            .get(&peer)
+            .is_some_and(|known| known.links.iter().any(|link| Scope::Local.admits(&link.address)));
+        addresses.retain(|address| is_near || Scope::World.admits(address));
         self.swarm.behaviour_mut().gate.book.note(peer, addresses);
         if let Some(known) = self.peers.get_mut(&peer) {
             known.identity = Some(identity);

@@ -20,7 +20,7 @@ async fn messages_go_both_ways_and_to_oneself() {
     assert_eq!(here, there);
     assert_eq!((there.from, &there.body[..], &there.topic[..]), (one.peer_id(), &b"from one"[..], "news"));
     other.publish("news", b"from other".to_vec()).await.unwrap();
-    assert_eq!(soon("the answer", ours.next()).await.unwrap().body, b"from other");
+    assert_eq!(soon("the answer", ours.next()).await.unwrap().body, &b"from other"[..]);
 }
 
 #[tokio::test]
