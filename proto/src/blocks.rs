@@ -178,7 +178,9 @@ pub enum BlockError {
     #[error("the IPFS daemon does not have this block")]
     NotFound,
     /// The daemon cannot be reached.
-    #[error("the IPFS daemon does not answer ({0}); ask again in a few seconds, and if it stays away see `supervisor ipfs`")]
+    #[error(
+        "the IPFS daemon does not answer ({0}); ask again in a few seconds, and if it stays away see `supervisor ipfs`"
+    )]
     DaemonDown(String),
     /// The block is not what its id says, is too large, or the daemon said no.
     #[error("refused: {0}")]
